@@ -1,0 +1,47 @@
+# Switchgear's chores. `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+STAMP := .venv/.switchgear-setup
+export PYTHON
+
+.PHONY: help setup demo test lint bench docs lock clean
+
+help: ## list these commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+
+setup: $(STAMP) ## make .venv and install everything into it
+
+$(STAMP): pyproject.toml constraints.txt hatch_build.py package.json package-lock.json scripts/setup.sh
+	@scripts/setup.sh
+	@touch $@
+
+demo: setup ## a real model through the gate, then a running dashboard
+	@$(BIN)/switchgear demo
+
+test: setup lint ## every check and every test
+	@scripts/browser.sh
+	$(BIN)/pytest --cov
+
+lint: setup ## style, floors and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+bench: setup ## run every benchmark; each prints its numbers
+	@shopt -s nullglob; files=(benchmarks/[a-z]*.py); \
+	if (( $${#files[@]} == 0 )); then echo "no benchmarks yet"; fi; \
+	for file in "$${files[@]}"; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+docs: setup ## check that docs/ says what the code does
+	$(BIN)/pytest -m docs
+
+lock: setup ## pin today's newest compatible releases in constraints.txt
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+	    --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade --quiet --output-file constraints.txt
+
+clean: ## remove what these commands made, .venv too
+	rm -rf .venv build dist htmlcov .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
+	    src/switchgear/web/static/vendor

@@ -1,0 +1,169 @@
+"""What types alone can't say: names that must exist, values that must fit together."""
+
+from __future__ import annotations
+
+import re
+import zoneinfo
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from switchgear.config.model import CALENDAR_PERIODS
+from switchgear.config.presets import PRESETS
+from switchgear.config.problems import Problem, nearest, shown
+from switchgear.config.units import parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from switchgear.config.model import BudgetConfig, Config, ServiceConfig
+    from switchgear.config.problems import KeyPath
+
+__all__ = ["ATTRIBUTES", "RESERVED_NAMES", "TOKEN_KEYS", "problems_in"]
+
+RESERVED_NAMES: Final = frozenset(
+    {
+        "alerts",
+        "api",
+        "applications",
+        "budgets",
+        "calls",
+        "docs",
+        "healthz",
+        "login",
+        "metrics",
+        "openapi.json",
+        "partials",
+        "readyz",
+        "runs",
+        "services",
+        "static",
+        "traces",
+        "usage",
+    }
+)
+"""First parts of paths that belong to a page or an API, so that no service may be called so."""
+
+TOKEN_KEYS: Final = ("input", "output", "cache_read", "cache_write", "reasoning", "request")
+"""Price keys with a meaning of their own; any other is the name of a unit."""
+
+ATTRIBUTES: Final = ("service", "model", "job", "run", "layer", "key")
+"""What a budget may match and be cut by, besides ``tag.<name>``."""
+
+_SERVICE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_TAG: Final = re.compile(r"tag\.\S+")
+_UNIT: Final = re.compile(r"[a-z][a-z0-9_]*")
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def problems_in(config: Config) -> Iterator[Problem]:
+    """Yield everything in *config* that has the right type and is wrong all the same."""
+    yield from _time_zone(config.server.reporting_timezone)
+    for name, service in config.services.items():
+        yield from _service(("services", name), name, service, config.services)
+    seen: set[str] = set()
+    for at, budget in enumerate(config.budgets):
+        path = ("budgets", at)
+        if budget.name in seen:
+            yield Problem((*path, "name"), f"a second budget of the name {shown(budget.name)}")
+        seen.add(budget.name)
+        yield from _budget(path, budget, config.services)
+
+
+def _time_zone(name: str) -> Iterator[Problem]:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        near = nearest(name, zoneinfo.available_timezones())
+        yield Problem(("server", "reporting_timezone"), f"unknown time zone {shown(name)}", near)
+
+
+def _service(path: KeyPath, name: str, service: ServiceConfig, services: Iterable[str]) -> Iterator[Problem]:
+    if name in RESERVED_NAMES:
+        yield Problem(path, "this name belongs to a page of the dashboard or to the API; choose another")
+    elif not _SERVICE_NAME.fullmatch(name):
+        yield Problem(path, "a service's name is made of a-z, 0-9, _ and -, and begins with a letter or digit")
+    if service.base_url is not None:
+        yield from _address((*path, "base_url"), service.base_url)
+    elif name not in PRESETS:
+        # A service of kind http may be one that only gov.call and gov.protect use, unless it looks like a slip.
+        near = nearest(name, PRESETS)
+        if service.kind != "http" or near:
+            yield Problem(path, "base_url is missing, and no built-in service has this name", near)
+    yield from _key(path, service)
+    for key in ("timeout", "breaker.recovery_timeout", "breaker.window", "breaker.probe_lease", "retry.backoff"):
+        yield from _above_zero((*path, *key.split(".")), service)
+    for other in service.fallback:
+        if other not in services:
+            yield Problem((*path, "fallback"), f"unknown service {shown(other)}", nearest(other, services))
+    for model, prices in service.prices.items():
+        yield from _prices((*path, "prices", model), prices)
+
+
+def _key(path: KeyPath, service: ServiceConfig) -> Iterator[Problem]:
+    if service.api_key_env is None:
+        return
+    if service.api_key_file is not None:
+        yield Problem((*path, "api_key_file"), "api_key_env is set too; keep one of the two")
+    if not _VARIABLE.fullmatch(service.api_key_env):
+        # What stands there may be the key itself, so it is not repeated.
+        yield Problem((*path, "api_key_env"), "must be the name of an environment variable, not a key")
+
+
+def _above_zero(path: KeyPath, service: ServiceConfig) -> Iterator[Problem]:
+    value: object = service
+    for key in path[2:]:
+        value = getattr(value, str(key))
+    if value == 0:
+        yield Problem(path, "must be longer than 0s")
+
+
+def _address(path: KeyPath, url: str) -> Iterator[Problem]:
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        yield Problem(path, 'must be an address such as "https://api.example.com"')
+    elif parts.query or parts.fragment:
+        yield Problem(path, "must end before any ? or #, since the path of a request is appended")
+
+
+def _prices(path: KeyPath, prices: dict[str, int]) -> Iterator[Problem]:
+    if not prices:
+        yield Problem(path, 'names no price, such as input = "0.10"')
+    for unit in prices:
+        if unit in TOKEN_KEYS:
+            continue
+        near = nearest(unit.removesuffix("_tokens"), TOKEN_KEYS, cutoff=0.8)
+        if near is not None:
+            yield Problem((*path, unit), "unknown price key", near)
+        elif not _UNIT.fullmatch(unit):
+            yield Problem((*path, unit), "the name of a unit is made of a-z, 0-9 and _, and begins with a letter")
+
+
+def _budget(path: KeyPath, budget: BudgetConfig, services: Iterable[str]) -> Iterator[Problem]:
+    if not budget.name.isprintable():
+        yield Problem((*path, "name"), "must be one line of text")
+    if budget.limit_usd is None and budget.limit_tokens is None:
+        yield Problem(path, "a limit is missing: limit_usd or limit_tokens")
+    elif budget.limit_usd is not None and budget.limit_tokens is not None:
+        yield Problem((*path, "limit_tokens"), "limit_usd is set too; keep one of the two, or make two budgets")
+    if budget.limit_usd == 0:
+        yield Problem((*path, "limit_usd"), "must be greater than 0")
+    if budget.period not in CALENDAR_PERIODS and parse_duration(budget.period) == 0:
+        yield Problem((*path, "period"), "must be longer than 0s")
+    for attribute in budget.match:
+        yield from _attribute((*path, "match", attribute), attribute)
+    if budget.each is not None:
+        yield from _attribute((*path, "each"), budget.each)
+    service = budget.match.get("service")
+    if service is not None and service not in services:
+        near = nearest(service, services)
+        yield Problem((*path, "match", "service"), f"unknown service {shown(service)}", near)
+
+
+def _attribute(path: KeyPath, name: str) -> Iterator[Problem]:
+    if name not in ATTRIBUTES and not _TAG.fullmatch(name):
+        known = (*ATTRIBUTES, "tag.<name>")
+        yield Problem(path, f"unknown attribute {shown(name)}; known are {', '.join(known)}", nearest(name, ATTRIBUTES))

@@ -1,0 +1,150 @@
+"""The shape of the configuration: frozen, every key known, every unit explicit."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+
+from switchgear.config.units import Duration, Usd, format_duration, parse_duration
+
+__all__ = [
+    "CALENDAR_PERIODS",
+    "BreakerConfig",
+    "BudgetConfig",
+    "Config",
+    "LedgerConfig",
+    "LimitsConfig",
+    "RetryConfig",
+    "ServerConfig",
+    "ServiceConfig",
+    "StateConfig",
+]
+
+Positive = Annotated[StrictInt, Field(gt=0)]
+CALENDAR_PERIODS: Final = ("total", "hour", "day", "week", "month")
+
+
+def _period(value: object) -> str:
+    if value in CALENDAR_PERIODS:
+        return str(value)
+    try:
+        return format_duration(parse_duration(value))
+    except ValueError:
+        msg = f'a period is one of {", ".join(CALENDAR_PERIODS)}, or a rolling duration such as "24h", not {value!r}'
+        raise ValueError(msg) from None
+
+
+Period = Annotated[str, BeforeValidator(_period)]
+"""``total``, a calendar ``hour``, ``day``, ``week`` or ``month``, or a rolling duration such as ``24h``."""
+
+Share = Annotated[StrictFloat | StrictInt, Field(gt=0, le=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class ServerConfig(_Section):
+    """Where Switchgear listens and in which time zone it cuts days."""
+
+    host: StrictStr = "127.0.0.1"
+    port: Annotated[StrictInt, Field(ge=0, le=65535)] = 8400
+    reporting_timezone: StrictStr = "UTC"
+
+
+class LedgerConfig(_Section):
+    """Where the durable record lives. *retention_days* is for raw rows; roll-ups stay."""
+
+    url: StrictStr = "sqlite:///switchgear.db"
+    retention_days: Positive = 90
+    durability: Literal["process", "power"] = "process"
+
+
+class StateConfig(_Section):
+    """Where the live numbers live."""
+
+    url: StrictStr = "memory://"
+
+
+class LimitsConfig(_Section):
+    """Rate limits of a service; None: no such limit."""
+
+    requests_per_minute: Positive | None = None
+    requests_per_day: Positive | None = None
+    tokens_per_minute: Positive | None = None
+    tokens_per_day: Positive | None = None
+    concurrent: Positive | None = None
+
+
+class BreakerConfig(_Section):
+    """When a service's circuit opens, for how long, and how it is probed."""
+
+    failure_threshold: Positive = 5
+    recovery_timeout: Duration = Field(default="120s")  # type: ignore[assignment]  # validated into microseconds
+    failure_rate: Share = 0.5
+    minimum_calls: Positive = 10
+    window: Duration = Field(default="60s")  # type: ignore[assignment]  # validated into microseconds
+    probes: Positive = 1
+    success_threshold: Positive = 1
+    probe_lease: Duration = Field(default="60s")  # type: ignore[assignment]  # validated into microseconds
+
+
+class RetryConfig(_Section):
+    """How often and how patiently an attempt is made again."""
+
+    attempts: Positive = 1
+    backoff: Duration = Field(default="500ms")  # type: ignore[assignment]  # validated into microseconds
+    max_backoff: Duration = Field(default="20s")  # type: ignore[assignment]  # validated into microseconds
+
+
+class ServiceConfig(_Section):
+    """A named upstream."""
+
+    kind: Literal["openai", "anthropic", "http"] = "http"
+    provider: StrictStr | None = None
+    base_url: StrictStr | None = None
+    api_key_env: StrictStr | None = None
+    api_key_file: StrictStr | None = None
+    critical: StrictBool = False
+    max_wait: Duration = Field(default="30s")  # type: ignore[assignment]  # validated into microseconds
+    timeout: Duration = Field(default="10m")  # type: ignore[assignment]  # validated into microseconds
+    limits: LimitsConfig = LimitsConfig()
+    breaker: BreakerConfig = BreakerConfig()
+    retry: RetryConfig = RetryConfig(attempts=1)
+    fallback: tuple[StrictStr, ...] = ()
+    unpriced: Literal["refuse", "allow"] | None = None
+    max_output_tokens: Positive | None = None
+    prices: dict[StrictStr, dict[StrictStr, Usd]] = {}
+
+    @property
+    def unpriced_policy(self) -> Literal["refuse", "allow"]:
+        """What happens to a call without a known price: *unpriced*, or else ``allow`` only for http without prices."""
+        if self.unpriced is not None:
+            return self.unpriced
+        return "allow" if self.kind == "http" and not self.prices else "refuse"
+
+
+class BudgetConfig(_Section):
+    """A limit on money or tokens over a period, for the calls that *match*."""
+
+    name: Annotated[StrictStr, Field(min_length=1)]
+    match: dict[StrictStr, StrictStr] = {}
+    each: StrictStr | None = None
+    limit_usd: Usd | None = None
+    limit_tokens: Positive | None = None
+    period: Period = "total"
+    action: Literal["fail", "warn", "skip", "degrade"] = "fail"
+    degrade_to: StrictStr | None = None
+    reserve: Literal["worst_case", "expected"] = "worst_case"
+    thresholds: tuple[Share, ...] = (0.75, 0.9, 1.0)
+
+
+class Config(_Section):
+    """Everything that Switchgear is told; made by ``switchgear.config.load`` and never changed."""
+
+    server: ServerConfig = ServerConfig()
+    ledger: LedgerConfig = LedgerConfig()
+    state: StateConfig = StateConfig()
+    services: dict[StrictStr, ServiceConfig] = {}
+    budgets: tuple[BudgetConfig, ...] = ()

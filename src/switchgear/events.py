@@ -1,0 +1,120 @@
+"""What happened, as typed events, and the bus that carries them.
+
+Rules return events; they never call listeners. The governor publishes them after every lock
+is released, so a listener can be slow, can raise or can call back in without harm.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from switchgear.calls import Call, CallStatus, Refusal, Unit, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = [
+    "BreakerChanged",
+    "BudgetCrossed",
+    "Bus",
+    "CallRefused",
+    "CallSettled",
+    "CircuitName",
+    "Event",
+]
+
+CircuitName = Literal["closed", "open", "half_open", "forced_open", "disabled"]
+
+_log = logging.getLogger("switchgear.events")
+
+
+class BreakerChanged(msgspec.Struct, frozen=True, kw_only=True, tag="breaker_changed"):
+    """A breaker went from one state to another.
+
+    Attributes:
+        at: epoch microseconds.
+        reason: a sentence with the numbers, e.g. ``5 failures in a row (threshold 5)``.
+        opened_times: how often it has opened since it was last closed.
+        until: epoch microseconds when an open breaker lets a probe pass; None in other states.
+    """
+
+    service: str
+    old: CircuitName
+    new: CircuitName
+    reason: str
+    at: int
+    opened_times: int = 0
+    until: int | None = None
+
+
+class BudgetCrossed(msgspec.Struct, frozen=True, kw_only=True, tag="budget_crossed"):
+    """What a budget has spent passed a threshold, once a crossing.
+
+    Attributes:
+        value: the job (or other value) that it is about, for a budget with ``each``.
+        threshold: share of the limit, e.g. 0.75.
+        used: what is spent, in *unit*.
+        at: epoch microseconds.
+    """
+
+    budget: str
+    value: str | None
+    threshold: float
+    used: int
+    limit: int
+    unit: Unit
+    at: int
+
+
+class CallSettled(msgspec.Struct, frozen=True, kw_only=True, tag="call_settled"):
+    """An attempt is over and in the ledger. *cost* is nano-USD; None means unpriced."""
+
+    call: Call
+    status: CallStatus
+    usage: Usage
+    cost: int | None
+    waited_us: int
+    duration_us: int
+    at: int
+
+
+class CallRefused(msgspec.Struct, frozen=True, kw_only=True, tag="call_refused"):
+    """The gate refused a call."""
+
+    call: Call
+    refusal: Refusal
+    at: int
+
+
+Event = BreakerChanged | BudgetCrossed | CallSettled | CallRefused
+
+
+class Bus:
+    """Delivers events to listeners, in order, outside every lock.
+
+    A listener that raises is logged and stays subscribed: telemetry never fails a call.
+    """
+
+    def __init__(self) -> None:
+        self._listeners: tuple[Callable[[Event], None], ...] = ()
+
+    def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        """Add *listener*; return a function that removes it again."""
+        self._listeners = (*self._listeners, listener)
+
+        def unsubscribe() -> None:
+            self._listeners = tuple(one for one in self._listeners if one is not listener)
+
+        return unsubscribe
+
+    def publish(self, events: Iterable[Event]) -> None:
+        """Hand each of *events* to each listener."""
+        for event in events:
+            for listener in self._listeners:
+                try:
+                    listener(event)
+                except Exception:  # noqa: BLE001 - a listener is somebody else's code; it is logged
+                    _log.exception("a listener failed on %s", type(event).__name__)

@@ -1,0 +1,38 @@
+"""For every test: no setting of the developer's own shell leaks in; and what several rooms' tests start from."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from switchgear.config import Config, load_text
+from switchgear.drills.sandbox import Sandbox
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("SWITCHGEAR_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A provider on loopback with exact usage and faults on demand."""
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def make_config(tmp_path: Path) -> Callable[[str], Config]:
+    """Return a function that loads a configuration text, with its ledger in this test's folder."""
+
+    def make(text: str) -> Config:
+        ledger = f'[ledger]\nurl = "sqlite:///{tmp_path}/ledger.db"\n'
+        return load_text(ledger + textwrap.dedent(text), environ={})
+
+    return make
