@@ -1,0 +1,3 @@
+"""Where the live numbers are kept."""
+
+from __future__ import annotations

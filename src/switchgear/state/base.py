@@ -1,0 +1,251 @@
+"""The contract of a state: where the numbers that admission needs are kept, atomically.
+
+Two verbs carry a whole call, ``admit`` and ``settle``; a third, ``withdraw``, gives back the
+place of somebody who waits. A state knows nothing of wires, files or people: time comes in,
+a decision goes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from switchgear.calls import Refusal, Unit
+from switchgear.events import CircuitName, Event
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from switchgear.calls import Outcome
+    from switchgear.clock import Moment
+
+__all__ = [
+    "Account",
+    "Admission",
+    "AdmissionRequest",
+    "BreakerView",
+    "BudgetView",
+    "History",
+    "LimitView",
+    "PastBreaker",
+    "PastCalls",
+    "PastSpend",
+    "State",
+    "Waiting",
+]
+
+
+class Account(msgspec.Struct, frozen=True, gc=False):
+    """One budget for one value of its ``each`` (None for a budget without)."""
+
+    budget: str
+    value: str | None = None
+
+
+class AdmissionRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a decision needs, as numbers.
+
+    Attributes:
+        service: whose limits and breaker apply.
+        tokens: upper bound of all tokens, in and out.
+        cost: worst-case cost in nano-USD; None: unpriced, and allowed to be.
+        accounts: every budget that matches the call.
+        max_wait_us: the longest that the caller will wait for a limit.
+        waker: called (outside every lock) when a waiting caller should ask again early.
+    """
+
+    service: str
+    tokens: int
+    cost: int | None
+    accounts: tuple[Account, ...]
+    max_wait_us: int
+    waker: Callable[[], None] | None = None
+
+
+class Admission(msgspec.Struct, frozen=True, kw_only=True):
+    """A yes. It holds a breaker permit, limit units and reservations until it is settled.
+
+    Attributes:
+        number: unique in its state; settling is by number, exactly once.
+        events: what the admission itself caused (a budget crossed by the reservation, a breaker
+            gone half-open), for the bus.
+    """
+
+    number: int
+    service: str
+    events: tuple[Event, ...] = ()
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A place in the queue of a limit.
+
+    Attributes:
+        slot: hand it back to *admit* when the time has come, or to *withdraw*.
+        go_at: monotonic microseconds when to ask again.
+        rule: the limit that is waited for.
+    """
+
+    slot: int
+    go_at: int
+    rule: str
+
+
+class BreakerView(msgspec.Struct, frozen=True, kw_only=True):
+    """A breaker as people see it.
+
+    Attributes:
+        since: epoch microseconds of the last change of state.
+        failures: failures in a row, against *failure_threshold*.
+        calls: calls in the window, of which *failed* failed; ``failed / calls`` counts against
+            *failure_rate* from *minimum_calls* on.
+        opened_times: openings since it was last closed.
+        rejected: calls turned away since the start of the process.
+        next_probe_at: epoch microseconds when an open breaker lets a probe pass.
+        probes: probes under way, of at most *max_probes*.
+        reason: why it last changed, as a sentence.
+    """
+
+    service: str
+    state: CircuitName
+    since: int
+    failures: int
+    failure_threshold: int
+    calls: int
+    failed: int
+    failure_rate: float
+    minimum_calls: int
+    opened_times: int
+    rejected: int
+    next_probe_at: int | None
+    probes: int
+    max_probes: int
+    reason: str | None
+
+
+class LimitView(msgspec.Struct, frozen=True, kw_only=True):
+    """One limit of a service: *used* of *limit*, in *unit*; *window* in microseconds (0: in flight now).
+
+    *waiting* counts callers queued for the service; *free_at* is the epoch microsecond when one
+    unit is free again, None when it is now.
+    """
+
+    service: str
+    rule: str
+    unit: Unit
+    limit: int
+    used: int
+    window: int
+    waiting: int
+    free_at: int | None
+
+
+class BudgetView(msgspec.Struct, frozen=True, kw_only=True):
+    """One budget for one value of its ``each``; numbers in *unit* (nano-USD for ``usd``).
+
+    Attributes:
+        kind: ``fail``, ``warn`` or ``skip``.
+        period_start: epoch microseconds; 0 for a total budget. *period_end*: None for a total one.
+        unpriced: calls without a price in this period; their cost is in no number.
+        refused: calls turned away since the start of the process.
+    """
+
+    budget: str
+    value: str | None
+    kind: str
+    unit: Unit
+    limit: int
+    spent: int
+    reserved: int
+    period: str
+    period_start: int
+    period_end: int | None
+    thresholds: tuple[float, ...]
+    unpriced: int
+    refused: int
+
+    @property
+    def remaining(self) -> int:
+        """What is neither spent nor reserved; never below 0."""
+        return max(0, self.limit - self.spent - self.reserved)
+
+    @property
+    def used_share(self) -> float:
+        """Spent as a share of the limit."""
+        return self.spent / self.limit
+
+
+class PastCalls(msgspec.Struct, frozen=True, kw_only=True):
+    """Calls of one service that still count in its windows: *requests* and *tokens* at *at* (epoch microseconds)."""
+
+    service: str
+    at: int
+    requests: int
+    tokens: int
+
+
+class PastSpend(msgspec.Struct, frozen=True, kw_only=True):
+    """What one account had spent in the period that is running."""
+
+    account: Account
+    cost: int
+    tokens: int
+    unpriced: int
+
+
+class PastBreaker(msgspec.Struct, frozen=True, kw_only=True):
+    """The last recorded change of a breaker."""
+
+    service: str
+    state: CircuitName
+    at: int
+    until: int | None
+    opened_times: int
+    reason: str
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """What the ledger remembers and a new state is told. *calls* in order of time."""
+
+    calls: tuple[PastCalls, ...] = ()
+    spend: tuple[PastSpend, ...] = ()
+    breakers: tuple[PastBreaker, ...] = ()
+
+
+class State(Protocol):
+    """A place for live numbers. Every method is atomic and never blocks on I/O for long."""
+
+    def admit(self, request: AdmissionRequest, now: Moment, slot: int | None = None) -> Admission | Waiting | Refusal:
+        """Ask limits, breaker and budgets, in this order: all or nothing.
+
+        *slot* is the place that an earlier *Waiting* gave; breaker and budgets are asked again.
+        A refusal with a *slot* gives the place back.
+        """
+
+    def withdraw(self, slot: int, now: Moment) -> None:
+        """Give a place in the queue back; unknown places are ignored."""
+
+    def cancel(self, admission: Admission, now: Moment) -> None:
+        """Undo an admission whose call never left: everything it held comes back."""
+
+    def settle(self, admission: Admission, outcome: Outcome, cost: int | None, now: Moment) -> tuple[Event, ...]:
+        """Replace the reservation by what was used; the second time does nothing.
+
+        *cost* in nano-USD, None for unpriced. With ``outcome.usage`` None the reserved tokens count.
+        """
+
+    def restore(self, history: History, now: Moment) -> None:
+        """Take over what the ledger remembers; before the first *admit*."""
+
+    def poll(self, now: Moment) -> tuple[Event, ...]:
+        """Let time take its effect (an open breaker goes half-open); return events not yet returned by a verb."""
+
+    def breakers(self, now: Moment) -> Sequence[BreakerView]:
+        """Return one view for each service, sorted by name."""
+
+    def limits(self, now: Moment) -> Sequence[LimitView]:
+        """Return one view for each configured limit, sorted by service and rule."""
+
+    def budgets(self, now: Moment) -> Sequence[BudgetView]:
+        """Return one view for each account that is known, sorted; at least one for a budget without ``each``."""

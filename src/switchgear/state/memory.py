@@ -1,0 +1,347 @@
+"""Live numbers in this process: the policies under one lock.
+
+The lock is held for microseconds and never over I/O, callbacks or sleeps; wakers of waiting
+callers are called after it is released.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from switchgear.events import BreakerChanged, BudgetCrossed
+from switchgear.policies.breaker import Breaker, BreakerRule, Change, Permit
+from switchgear.policies.budget import BudgetRule, Pot, period_of
+from switchgear.policies.limiter import Grant, LimitDenial, Limiter, LimitRule, Queued
+from switchgear.state import refusals
+from switchgear.state.base import Account, Admission, BreakerView, BudgetView, LimitView, Waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from switchgear.calls import Outcome, Refusal
+    from switchgear.clock import Moment
+    from switchgear.events import Event
+    from switchgear.state.base import AdmissionRequest, History
+
+__all__ = ["MemoryState", "ServiceRules"]
+
+
+class ServiceRules(msgspec.Struct, frozen=True, kw_only=True):
+    """The rules of one service."""
+
+    limits: tuple[LimitRule, ...]
+    breaker: BreakerRule
+
+
+class _Service:
+    __slots__ = ("breaker", "limiter", "since")
+
+    def __init__(self, rules: ServiceRules) -> None:
+        self.limiter: Final = Limiter(rules.limits)
+        self.breaker: Final = Breaker(rules.breaker)
+        self.since: int | None = None  # epoch microseconds of the last change; None: never changed
+
+
+class _Held:
+    """What one admission holds."""
+
+    __slots__ = ("grant", "holds", "permit", "service", "tokens")
+
+    def __init__(self, service: _Service, grant: Grant, permit: Permit, tokens: int) -> None:
+        self.service = service
+        self.grant = grant
+        self.permit = permit
+        self.tokens = tokens
+        self.holds: list[tuple[Account, Pot, int]] = []
+
+
+class MemoryState:
+    """A *State* in memory, for one process.
+
+    Args:
+        services: the rules of every service.
+        budgets: every budget; a request names those that match by *Account*.
+        started: the moment that "since" counts from until a breaker changes.
+    """
+
+    def __init__(self, *, services: Mapping[str, ServiceRules], budgets: Iterable[BudgetRule], started: Moment) -> None:
+        self._lock: Final = threading.Lock()
+        self._services: Final = {name: _Service(rules) for name, rules in sorted(services.items())}
+        self._budgets: Final = {rule.name: rule for rule in budgets}
+        self._pots: dict[Account, Pot] = {}
+        self._held: dict[int, _Held] = {}
+        self._slots: dict[int, tuple[_Service, int]] = {}
+        self._next = 1
+        self._events: list[Event] = []
+        self._started: Final = started.wall
+
+    def admit(self, request: AdmissionRequest, now: Moment, slot: int | None = None) -> Admission | Waiting | Refusal:
+        service = self._services[request.service]
+        with self._lock:
+            answer = self._admit(service, request, now, slot)
+            wakers = self._wakers(service)
+        for waker in wakers:
+            waker()
+        return answer
+
+    def withdraw(self, slot: int, now: Moment) -> None:
+        with self._lock:
+            entry = self._slots.pop(slot, None)
+            if entry is None:
+                return
+            service, place = entry
+            service.limiter.withdraw(place, now.mono)
+            wakers = self._wakers(service)
+        for waker in wakers:
+            waker()
+
+    def cancel(self, admission: Admission, now: Moment) -> None:
+        with self._lock:
+            held = self._held.pop(admission.number, None)
+            if held is None:
+                return
+            held.service.breaker.record(held.permit, "neutral", now.mono)
+            held.service.limiter.cancel(held.grant, now.mono)
+            for _, pot, amount in held.holds:
+                pot.release(amount)
+            wakers = self._wakers(held.service)
+        for waker in wakers:
+            waker()
+
+    def settle(self, admission: Admission, outcome: Outcome, cost: int | None, now: Moment) -> tuple[Event, ...]:
+        with self._lock:
+            held = self._held.pop(admission.number, None)
+            if held is None:
+                return ()
+            tokens = held.tokens if outcome.usage is None else outcome.usage.tokens
+            held.service.limiter.settle(held.grant, tokens, now.mono)
+            for account, pot, amount in held.holds:
+                actual = cost if pot.rule.unit == "usd" else tokens
+                self._events += self._crossings(account, pot, pot.settle(amount, actual, now.mono), now)
+            retry_after = None if outcome.retry_after is None else round(outcome.retry_after * 1_000_000)
+            change = held.service.breaker.record(held.permit, outcome.verdict, now.mono, retry_after)
+            self._note(admission.service, held.service, change, now)
+            events = self._drain()
+            wakers = self._wakers(held.service)
+        for waker in wakers:
+            waker()
+        return events
+
+    def restore(self, history: History, now: Moment) -> None:
+        with self._lock:
+            for past in history.calls:
+                if past.service in self._services:
+                    at = now.mono - (now.wall - past.at)
+                    self._services[past.service].limiter.remember(min(at, now.mono), past.requests, past.tokens)
+            for spend in history.spend:
+                pot = self._pot(spend.account, now)
+                if pot is not None:
+                    pot.add(spend.cost if pot.rule.unit == "usd" else spend.tokens, now.mono)
+                    pot.unpriced += spend.unpriced
+                    pot.arm(now.mono)
+            for memory in history.breakers:
+                service = self._services.get(memory.service)
+                if service is not None and memory.state in {"open", "half_open"}:
+                    until = now.mono if memory.until is None else now.mono - (now.wall - memory.until)
+                    service.breaker.remember(until=until, opened_times=memory.opened_times, reason=memory.reason)
+                    service.since = memory.at
+
+    def breakers(self, now: Moment) -> Sequence[BreakerView]:
+        with self._lock:
+            return tuple(self._breaker_view(name, service, now) for name, service in self._services.items())
+
+    def limits(self, now: Moment) -> Sequence[LimitView]:
+        with self._lock:
+            return tuple(
+                LimitView(
+                    service=name,
+                    rule=rule.name,
+                    unit=rule.unit,
+                    limit=rule.limit,
+                    used=used,
+                    window=rule.window_us,
+                    waiting=service.limiter.waiting,
+                    free_at=None if free_at is None else now.wall + free_at - now.mono,
+                )
+                for name, service in self._services.items()
+                for rule, used, free_at in sorted(service.limiter.usage(now.mono), key=lambda row: row[0].name)
+            )
+
+    def budgets(self, now: Moment) -> Sequence[BudgetView]:
+        with self._lock:
+            for rule in self._budgets.values():
+                if rule.each is None:
+                    self._pot(Account(rule.name), now)
+            views = [
+                self._budget_view(account, pot, now)
+                for account in self._pots
+                if (pot := self._pot(account, now)) is not None
+            ]
+        return tuple(sorted(views, key=lambda view: (view.budget, view.value or "")))
+
+    def poll(self, now: Moment) -> tuple[Event, ...]:
+        """Let open breakers whose time has come go half-open; return the events of it."""
+        with self._lock:
+            for name, service in self._services.items():
+                self._note(name, service, service.breaker.poll(now.mono), now)
+            return self._drain()
+
+    def _admit(
+        self, service: _Service, request: AdmissionRequest, now: Moment, slot: int | None
+    ) -> Admission | Waiting | Refusal:
+        name = request.service
+        self._note(name, service, service.breaker.poll(now.mono), now)
+        place = self._ask_limiter(service, request, now, slot)
+        if isinstance(place, LimitDenial):
+            return refusals.rate_limited(name, place, now)
+        rejection = service.breaker.check(now.mono)
+        if rejection is not None:
+            self._give_back(service, place, now)
+            return refusals.breaker_open(name, rejection, service.breaker, now)
+        pots = [(account, pot) for account in request.accounts if (pot := self._pot(account, now)) is not None]
+        for account, pot in pots:
+            need = self._need(pot, request)
+            if not pot.fits(need, now.mono):
+                self._give_back(service, place, now)
+                pot.refused += 1
+                return refusals.over_budget(name, account, pot, need, now)
+        number = self._next_number()
+        if isinstance(place, Queued):
+            self._slots[number] = (service, place.slot)
+            return Waiting(slot=number, go_at=place.go_at, rule=place.rule.name)
+        held = _Held(service, place, service.breaker.take(now.mono), request.tokens)
+        for account, pot in pots:
+            need = self._need(pot, request)
+            pot.reserve(need)
+            held.holds.append((account, pot, need))
+        self._held[number] = held
+        return Admission(number=number, service=name, events=self._drain())
+
+    @staticmethod
+    def _give_back(service: _Service, place: Grant | Queued, now: Moment) -> None:
+        if isinstance(place, Queued):
+            service.limiter.withdraw(place.slot, now.mono)
+        else:
+            service.limiter.cancel(place, now.mono)
+
+    def _ask_limiter(
+        self, service: _Service, request: AdmissionRequest, now: Moment, slot: int | None
+    ) -> Grant | Queued | LimitDenial:
+        if slot is not None:
+            entry = self._slots.pop(slot, None)
+            if entry is not None:
+                answer = service.limiter.resume(entry[1], now.mono)
+                if answer is not None:
+                    return answer
+        return service.limiter.ask(request.tokens, now.mono, request.max_wait_us, request.waker)
+
+    @staticmethod
+    def _need(pot: Pot, request: AdmissionRequest) -> int:
+        return request.tokens if pot.rule.unit == "tokens" else request.cost or 0
+
+    def _pot(self, account: Account, now: Moment) -> Pot | None:
+        pot = self._pots.get(account)
+        if pot is not None and (pot.period.end is None or now.wall < pot.period.end):
+            return pot
+        rule = self._budgets.get(account.budget)
+        if rule is None:
+            return None
+        fresh = Pot(rule, period_of(rule, now.wall))
+        self._pots[account] = fresh
+        return fresh
+
+    def _next_number(self) -> int:
+        number = self._next
+        self._next += 1
+        return number
+
+    @staticmethod
+    def _wakers(service: _Service) -> list[Callable[[], None]]:
+        wakers = service.limiter.wakers
+        if not wakers:
+            return wakers
+        service.limiter.wakers = []
+        return wakers
+
+    def _drain(self) -> tuple[Event, ...]:
+        """Return what has happened since the last verb that returned events, in order."""
+        if not self._events:
+            return ()
+        events, self._events = tuple(self._events), []
+        return events
+
+    def _note(self, name: str, service: _Service, change: Change | None, now: Moment) -> None:
+        if change is None:
+            return
+        service.since = now.wall
+        until = None if change.until is None else now.wall + change.until - now.mono
+        self._events.append(
+            BreakerChanged(
+                service=name,
+                old=change.old,
+                new=change.new,
+                reason=change.reason,
+                at=now.wall,
+                opened_times=change.opened_times,
+                until=until,
+            )
+        )
+
+    @staticmethod
+    def _crossings(account: Account, pot: Pot, shares: tuple[float, ...], now: Moment) -> list[Event]:
+        return [
+            BudgetCrossed(
+                budget=account.budget,
+                value=account.value,
+                threshold=share,
+                used=pot.spent(now.mono),
+                limit=pot.rule.limit,
+                unit=pot.rule.unit,
+                at=now.wall,
+            )
+            for share in shares
+        ]
+
+    def _breaker_view(self, name: str, service: _Service, now: Moment) -> BreakerView:
+        breaker = service.breaker
+        calls, failed, probes = breaker.counts(now.mono)
+        ready = breaker.state == "open" and now.mono >= breaker.until
+        return BreakerView(
+            service=name,
+            state="half_open" if ready else breaker.state,
+            since=service.since if service.since is not None else self._started,
+            failures=breaker.failures,
+            failure_threshold=breaker.rule.failure_threshold,
+            calls=calls,
+            failed=failed,
+            failure_rate=breaker.rule.failure_rate,
+            minimum_calls=breaker.rule.minimum_calls,
+            opened_times=breaker.opened_times,
+            rejected=breaker.rejected,
+            next_probe_at=now.wall + breaker.until - now.mono if breaker.state == "open" and not ready else None,
+            probes=probes,
+            max_probes=breaker.rule.probes,
+            reason=breaker.reason,
+        )
+
+    @staticmethod
+    def _budget_view(account: Account, pot: Pot, now: Moment) -> BudgetView:
+        rule = pot.rule
+        return BudgetView(
+            budget=account.budget,
+            value=account.value,
+            kind=rule.action,
+            unit=rule.unit,
+            limit=rule.limit,
+            spent=pot.spent(now.mono),
+            reserved=pot.reserved,
+            period=rule.period,
+            period_start=pot.period.start,
+            period_end=pot.period.end,
+            thresholds=rule.thresholds,
+            unpriced=pot.unpriced,
+            refused=pot.refused,
+        )
