@@ -1,0 +1,3 @@
+"""Ways in for Python."""
+
+from __future__ import annotations

@@ -1,0 +1,154 @@
+"""``Governor``: the gate with its ways in for Python, opened from a configuration."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from switchgear.clients.call import GovernedCall, Need
+from switchgear.clients.protect import RAISE, Protect
+from switchgear.clock import SystemClock, micros
+from switchgear.governor.gate import Gate
+from switchgear.governor.opening import open_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+    from typing import Self
+
+    import httpx2
+
+    from switchgear.clients.passage import Refusals
+    from switchgear.clock import Clock
+    from switchgear.config.model import Config
+
+__all__ = ["Governor"]
+
+
+class Governor(Gate):
+    """The one way out. Close it (or leave its ``with`` block) to flush the ledger.
+
+    Args:
+        config: the configuration; default: the built-in services and a SQLite ledger
+            ``switchgear.db`` in the working directory.
+        clock: time; tests pass a ``ManualClock``.
+
+    Raises:
+        LedgerError: the ledger can't be opened, or another process writes to it.
+        ConfigError: a provider's key file can't be read.
+    """
+
+    def __init__(self, config: Config | None = None, *, clock: Clock | None = None) -> None:
+        from switchgear.config import default
+
+        super().__init__(
+            **open_parts(
+                config if config is not None else default(),
+                clock if clock is not None else SystemClock(),
+                os.environ,
+            )
+        )
+
+    @classmethod
+    def from_config(cls, path: str | Path, *, clock: Clock | None = None) -> Self:
+        """Return a governor for the TOML file at *path*, with ``SWITCHGEAR_*`` variables on top.
+
+        Raises:
+            ConfigError: something is wrong in it; names file, line, key and the nearest valid key.
+        """
+        from switchgear.config import load
+
+        return cls(load(Path(path), environ=os.environ), clock=clock)
+
+    def call(
+        self,
+        service: str,
+        *,
+        model: str | None = None,
+        input_tokens: int = 0,
+        max_output_tokens: int = 0,
+        units: Mapping[str, int] | None = None,
+        endpoint: str = "call",
+        max_wait: float | None = None,
+    ) -> GovernedCall:
+        """Return a governed block for ``with`` or ``async with``.
+
+        Args:
+            service: a configured service.
+            model: the model that is billed, where there is one.
+            input_tokens: an upper bound of the input.
+            max_output_tokens: an upper bound of the output.
+            units: other units that it will use at most, e.g. ``{"pages": 1}``.
+            endpoint: what to call it in the ledger.
+            max_wait: seconds to queue for a limit at most; default: the service's ``max_wait``.
+
+        Raises:
+            ConfigError: there is no such service.
+            ValueError: a number is negative or no whole number.
+        """
+        need = Need(model=model, input_tokens=input_tokens, max_output_tokens=max_output_tokens, units=units)
+        wait = None if max_wait is None else micros(max_wait)
+        return GovernedCall(self, service, need, endpoint=endpoint, max_wait_us=wait)
+
+    def protect(
+        self,
+        service: str,
+        *,
+        model: str | None = None,
+        input_tokens: int = 0,
+        max_output_tokens: int = 0,
+        units: Mapping[str, int] | None = None,
+        on_skip: object = RAISE,
+    ) -> Protect:
+        """Return a decorator: each call of the function is one call of *service*.
+
+        Works on functions, coroutine functions, generators and asynchronous generators.
+        *on_skip* takes the place of a call that a ``skip`` budget leaves out; by default that
+        raises *Skipped*. For the rest see *call*.
+        """
+        self.service(service)
+        need = Need(model=model, input_tokens=input_tokens, max_output_tokens=max_output_tokens, units=units)
+
+        def make(endpoint: str) -> GovernedCall:
+            return GovernedCall(self, service, need, endpoint=endpoint, max_wait_us=None)
+
+        return Protect(make, on_skip=on_skip)
+
+    def http_client(self, service: str, *, refusals: Refusals = "response") -> httpx2.Client:
+        """Return an ``httpx2.Client`` whose every request is a governed call of *service*.
+
+        Hand it to an SDK: ``OpenAI(http_client=gov.http_client("openai"))``. Requests go to the
+        service's configured ``base_url``. A refusal is answered in the provider's error shape, or
+        raised as *Refused* with ``refusals="raise"`` (for your own code; SDKs would retry it).
+
+        Raises:
+            ConfigError: there is no such service.
+        """
+        import httpx2
+
+        from switchgear.clients.transport import GovernedTransport
+
+        seconds = self.service(service).timeout / 1e6
+        return httpx2.Client(transport=GovernedTransport(self, service, refusals=refusals), timeout=seconds)
+
+    def async_http_client(self, service: str, *, refusals: Refusals = "response") -> httpx2.AsyncClient:
+        """The same as *http_client* for tasks: an ``httpx2.AsyncClient``."""
+        import httpx2
+
+        from switchgear.clients.async_transport import AsyncGovernedTransport
+
+        seconds = self.service(service).timeout / 1e6
+        return httpx2.AsyncClient(transport=AsyncGovernedTransport(self, service, refusals=refusals), timeout=seconds)
+
+    def close(self) -> None:
+        """Flush the ledger and let go of it. Calls in flight stay reserved until the next start."""
+        self.ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

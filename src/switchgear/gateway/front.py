@@ -1,0 +1,59 @@
+"""The first fork in the road: services to the data path, pages and API to the control app."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from switchgear.config.checks import RESERVED_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from switchgear.gateway.asgi import ASGIApp, Receive, Scope, Send
+
+__all__ = ["Front"]
+
+
+class Front:
+    """An ASGI app that sends a request where its first path segment belongs.
+
+    Args:
+        proxy: the data path; also answers for services that don't exist.
+        control: pages, partials and API.
+        start: called once inside the running loop, before the first request.
+        stop: called once when the server shuts down, after the last request.
+    """
+
+    def __init__(
+        self,
+        *,
+        proxy: ASGIApp,
+        control: ASGIApp,
+        start: Callable[[], Awaitable[None]],
+        stop: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._proxy: Final = proxy
+        self._control: Final = control
+        self._start: Final = start
+        self._stop: Final = stop
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1003})
+        else:
+            first = scope["path"].split("/", 2)[1] if scope["path"].startswith("/") else ""
+            app = self._control if not first or first in RESERVED_NAMES else self._proxy
+            await app(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await self._start()
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await self._stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return

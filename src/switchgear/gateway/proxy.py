@@ -1,0 +1,168 @@
+"""The reverse proxy: ``/<service>/...`` goes to the service's base URL + rest, through the gate.
+
+Bytes pass as they are in both directions. This is the plain ASGI path over httpx2, and the
+reference for any faster one (docs/decisions/0004).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+import httpx2
+
+from switchgear.clients.async_transport import AsyncGovernedTransport
+from switchgear.errors import LedgerError, StateError
+from switchgear.gateway.problems import send_problem
+
+if TYPE_CHECKING:
+    from switchgear.config.model import ServiceConfig
+    from switchgear.gateway.asgi import Receive, Scope, Send
+    from switchgear.governor.gate import Gate
+
+__all__ = ["MAX_BODY", "Proxy"]
+
+MAX_BODY: Final = 64 * 1024 * 1024
+"""Bytes of a request body that the gateway takes."""
+
+_CONNECT_TIMEOUT: Final = 10.0
+_KEPT_CONNECTIONS: Final = 256
+
+_log = logging.getLogger("switchgear.gateway")
+
+
+class _ClientGoneError(Exception):
+    """The client closed its connection before its request was complete."""
+
+
+class _TooLargeError(Exception):
+    """The request body is larger than *MAX_BODY*."""
+
+
+class Proxy:
+    """An ASGI app for the data path. Make it inside a running loop; *aclose* it there.
+
+    Args:
+        gate: the gate that every request goes through.
+        inner: what really sends; default: one keep-alive pool for all services.
+    """
+
+    def __init__(self, gate: Gate, *, inner: httpx2.AsyncBaseTransport | None = None) -> None:
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=_KEPT_CONNECTIONS, keepalive_expiry=60)
+        self._inner: Final = inner if inner is not None else httpx2.AsyncHTTPTransport(limits=limits)
+        self._gate: Final = gate
+        self._transports: Final = {
+            name: AsyncGovernedTransport(gate, name, inner=self._inner) for name in gate.config.services
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; a client that goes away takes the upstream call with it."""
+        raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+        _, name, rest = raw_path.split(b"/", 2) if raw_path.count(b"/") > 1 else (b"", raw_path.strip(b"/"), b"")
+        service = name.decode("latin-1")
+        config = self._gate.config.services.get(service)
+        if config is None:
+            known = sorted(self._gate.config.services)
+            detail = f"there is no service {service!r}; the configured ones are: {', '.join(known)}"
+            await send_problem(send, 404, "Unknown service", detail, services=known)
+            return
+        if config.base_url is None:
+            detail = f"service {service!r} has no base_url: use it from Python, with gov.call or gov.protect"
+            await send_problem(send, 404, "No such upstream", detail)
+            return
+        try:
+            request = _request(scope, config, b"/" + rest, await _body(receive))
+        except _ClientGoneError:
+            return
+        except _TooLargeError:
+            await send_problem(send, 413, "Content too large", f"a request body has at most {MAX_BODY:,} bytes")
+            return
+        work = asyncio.create_task(self._serve(service, request, send))
+        gone = asyncio.create_task(_disconnected(receive))
+        try:
+            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            gone.cancel()
+            if not work.done():
+                work.cancel()
+            await asyncio.wait({work, gone})
+        if not work.cancelled() and (error := work.exception()) is not None:
+            raise error
+
+    async def aclose(self) -> None:
+        """Close the connections to the upstreams."""
+        await self._inner.aclose()
+
+    async def _serve(self, service: str, request: httpx2.Request, send: Send) -> None:
+        try:
+            response = await self._transports[service].handle_async_request(request)
+        except httpx2.TimeoutException as error:
+            await send_problem(
+                send, 504, "Gateway timeout", f"{service} did not answer in time ({type(error).__name__})"
+            )
+            return
+        except httpx2.TransportError as error:
+            await send_problem(send, 502, "Bad gateway", f"{service} can't be reached ({type(error).__name__})")
+            return
+        except (LedgerError, StateError) as error:
+            _log.exception("a call to %s was not let go", service)
+            await send_problem(send, 503, "Nothing may be spent that can't be recorded", str(error))
+            return
+        try:
+            await _answer(response, send)
+        except httpx2.TransportError as error:
+            # The head is out: all that can be done is to break off, as the upstream did.
+            _log.warning("%s broke off its answer (%s)", service, type(error).__name__)
+            raise
+        finally:
+            await response.aclose()
+
+
+async def _answer(response: httpx2.Response, send: Send) -> None:
+    await send({"type": "http.response.start", "status": response.status_code, "headers": response.headers.raw})
+    stream = response.stream
+    if not isinstance(stream, httpx2.AsyncByteStream):
+        msg = "an async transport answered with a sync stream"
+        raise TypeError(msg)
+    async for chunk in stream:
+        if chunk:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _request(scope: Scope, config: ServiceConfig, rest: bytes, body: bytes) -> httpx2.Request:
+    query: bytes = scope.get("query_string", b"")
+    base = httpx2.URL((config.base_url or "").rstrip("/"))
+    target = base.raw_path.rstrip(b"/") + rest + (b"?" + query if query else b"")
+    seconds = config.timeout / 1e6
+    timeout = {"connect": min(_CONNECT_TIMEOUT, seconds), "read": seconds, "write": seconds, "pool": seconds}
+    return httpx2.Request(
+        scope["method"],
+        # The URL tells where to connect; the target goes on the wire as the client wrote it.
+        base.copy_with(raw_path=target),
+        headers=list(scope["headers"]),
+        content=body,
+        extensions={"target": target, "timeout": timeout},
+    )
+
+
+async def _body(receive: Receive) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _ClientGoneError
+        piece: bytes = message.get("body", b"")
+        size += len(piece)
+        if size > MAX_BODY:
+            raise _TooLargeError
+        pieces.append(piece)
+        if not message.get("more_body", False):
+            return b"".join(pieces)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

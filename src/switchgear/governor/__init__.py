@@ -1,0 +1,3 @@
+"""The gate, and what it is built from."""
+
+from __future__ import annotations

@@ -1,0 +1,368 @@
+"""The gate: admit -> (wait) -> call -> settle. Every way out of Switchgear ends here.
+
+The decisions are the state's; what is here is the order of things, once for threads and once for
+tasks: the state says yes, the ledger has it durably, only then may the call leave; and what the
+client sees answered has been settled first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from switchgear.calls import NO_USAGE, Call, Outcome, Refusal, Usage
+from switchgear.clock import MICROS, Moment
+from switchgear.errors import ConfigError, LedgerError, refused
+from switchgear.events import BreakerChanged, BudgetCrossed, CallRefused, CallSettled
+from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled
+from switchgear.policies.budget import matching
+from switchgear.policies.pricing import Price
+from switchgear.state.base import Account, Admission, AdmissionRequest, Waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from switchgear.clock import Clock
+    from switchgear.config.model import Config, ServiceConfig
+    from switchgear.events import Bus, Event
+    from switchgear.ledger import Ledger
+    from switchgear.ledger.commit import Commit
+    from switchgear.policies.budget import BudgetRule
+    from switchgear.policies.pricing import PriceBook
+    from switchgear.state.base import State
+
+__all__ = ["Admitted", "Gate", "Settlement"]
+
+_log = logging.getLogger("switchgear.gate")
+
+
+class Admitted(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that may leave: reserved in state and ledger until it is settled.
+
+    Attributes:
+        cost: the worst case in nano-USD, None for an unpriced call.
+        started: when it was let go, after any waiting.
+        waited_us: microseconds spent in the queue.
+    """
+
+    call: Call
+    admission: Admission
+    price: Price | None
+    cost: int | None
+    started: Moment
+    waited_us: int
+
+
+class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call came to. *cost* is nano-USD, None for unpriced."""
+
+    usage: Usage
+    cost: int | None
+    estimated: bool
+
+
+class _Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """A call with everything worked out that does not depend on live numbers."""
+
+    call: Call
+    price: Price | None
+    request: AdmissionRequest
+    asked: Moment
+
+
+class Gate:
+    """Admits and settles calls.
+
+    Args:
+        config: the services and budgets in force.
+        state: the live numbers.
+        ledger: the durable record.
+        book: prices.
+        bus: where events go.
+        clock: time.
+        budgets: the rules made from *config*.
+        keys: the provider key of each service that has one of its own.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        state: State,
+        ledger: Ledger,
+        book: PriceBook,
+        bus: Bus,
+        clock: Clock,
+        budgets: tuple[BudgetRule, ...],
+        keys: Mapping[str, str],
+    ) -> None:
+        self.config: Final = config
+        self.state: Final = state
+        self.ledger: Final = ledger
+        self.book: Final = book
+        self.bus: Final = bus
+        self.clock: Final = clock
+        self._budgets: Final = budgets
+        self._keys: Final = keys
+
+    def service(self, name: str) -> ServiceConfig:
+        """Return the configuration of service *name*.
+
+        Raises:
+            ConfigError: there is no such service; the known ones are listed.
+        """
+        service = self.config.services.get(name)
+        if service is None:
+            known = ", ".join(sorted(self.config.services)) or "none"
+            msg = f"there is no service {name!r}; the configured ones are: {known}"
+            raise ConfigError(msg)
+        return service
+
+    def key_of(self, service: str) -> str | None:
+        """Return the provider key that calls to *service* are sent with; None: the caller's own."""
+        return self._keys.get(service)
+
+    def admit(self, call: Call, *, max_wait_us: int | None = None) -> Admitted:
+        """Let *call* go, or raise; may block up to *max_wait_us* (default: the service's ``max_wait``).
+
+        Raises:
+            Refused: one of its kinds; nothing was sent, nothing is held.
+            LedgerError: the reservation can't be recorded, so the call may not leave.
+        """
+        wake = threading.Event()
+        plan = self._plan(call, max_wait_us, wake.set)
+        answer = self._first_answer(plan)
+        while isinstance(answer, Waiting):
+            try:
+                self.clock.sleep((answer.go_at - self.clock.moment().mono) / MICROS, wake)
+            except BaseException:
+                self.state.withdraw(answer.slot, self.clock.moment())
+                raise
+            wake.clear()
+            answer = self.state.admit(plan.request, self.clock.moment(), answer.slot)
+        if isinstance(answer, Refusal):
+            self._refuse(plan, answer).wait()
+            raise refused(answer)
+        admitted, commit = self._reserve(plan, answer)
+        try:
+            commit.wait()
+        except BaseException:
+            self._abandon(admitted)
+            raise
+        self._publish(answer.events)
+        return admitted
+
+    async def aadmit(self, call: Call, *, max_wait_us: int | None = None) -> Admitted:
+        """The same for tasks: waits without blocking the loop."""
+        wake = asyncio.Event()
+        plan = self._plan(call, max_wait_us, _threadsafe(wake))
+        answer = self._first_answer(plan)
+        while isinstance(answer, Waiting):
+            try:
+                await self.clock.asleep((answer.go_at - self.clock.moment().mono) / MICROS, wake)
+            except BaseException:
+                self.state.withdraw(answer.slot, self.clock.moment())
+                raise
+            wake.clear()
+            answer = self.state.admit(plan.request, self.clock.moment(), answer.slot)
+        if isinstance(answer, Refusal):
+            await self._refuse(plan, answer).done()
+            raise refused(answer)
+        admitted, commit = self._reserve(plan, answer)
+        try:
+            await commit.done()
+        except BaseException:
+            self._abandon(admitted)
+            raise
+        self._publish(answer.events)
+        return admitted
+
+    def settle(self, admitted: Admitted, outcome: Outcome) -> Settlement:
+        """Replace the reservation by what *outcome* says, durably, before it returns.
+
+        A ledger that can't be written now does not take the answer away: the reservation is on
+        record, and the next start settles it at its full cost.
+        """
+        settlement, commit, events = self._settle(admitted, outcome)
+        try:
+            commit.wait()
+        except LedgerError:
+            _log.exception("call %s stays reserved in the ledger", admitted.call.id)
+        self.bus.publish(events)
+        return settlement
+
+    async def asettle(self, admitted: Admitted, outcome: Outcome) -> Settlement:
+        """The same for tasks. A cancelled caller does not undo it: the ledger has it all the same."""
+        settlement, commit, events = self._settle(admitted, outcome)
+        try:
+            await commit.done()
+        except LedgerError:
+            _log.exception("call %s stays reserved in the ledger", admitted.call.id)
+        finally:
+            self.bus.publish(events)
+        return settlement
+
+    def tick(self) -> None:
+        """Let time take its effect on breakers, and publish what it did. Whoever runs long calls it now and then."""
+        self._publish(self.state.poll(self.clock.moment()))
+
+    def _plan(self, call: Call, max_wait_us: int | None, waker: Callable[[], None]) -> _Plan:
+        service = self.service(call.service)
+        now = self.clock.moment()
+        price = self.book.price(call.service, call.model, now.wall, tier=call.tier) if call.billable else None
+        cost = 0 if not call.billable else None if price is None else self.book.worst_case(price, call.bound)
+        tokens = call.bound.tokens
+        if not call.bounded:
+            # Nobody asked for this much: what the limit can hold at all is taken, not refused for ever.
+            caps = (service.limits.tokens_per_minute, service.limits.tokens_per_day)
+            tokens = min([tokens, *(cap for cap in caps if cap is not None)])
+        request = AdmissionRequest(
+            service=call.service,
+            tokens=tokens,
+            cost=cost,
+            accounts=tuple(Account(rule.name, value) for rule, value in matching(self._budgets, call)),
+            max_wait_us=service.max_wait if max_wait_us is None else max_wait_us,
+            waker=waker,
+        )
+        return _Plan(call=call, price=price, request=request, asked=now)
+
+    def _first_answer(self, plan: _Plan) -> Admission | Waiting | Refusal:
+        call = plan.call
+        if plan.request.cost is None and self.config.services[call.service].unpriced_policy == "refuse":
+            what = f"model {call.model!r}" if call.model else f"{call.endpoint}"
+            return Refusal(
+                reason="unpriced",
+                rule="unpriced",
+                service=call.service,
+                message=(
+                    f"no price is known for {what} of {call.service}, and unpriced calls are refused; "
+                    f'set a price under services.{call.service}.prices or unpriced = "allow"'
+                ),
+            )
+        return self.state.admit(plan.request, plan.asked)
+
+    def _refuse(self, plan: _Plan, refusal: Refusal) -> Commit:
+        now = self.clock.moment()
+        commit = self.ledger.refuse(
+            AttemptRefused(
+                call=plan.call,
+                refusal=refusal,
+                cost=plan.request.cost,
+                at=now.wall,
+                waited_us=now.mono - plan.asked.mono,
+            )
+        )
+        self._publish(self.state.poll(now))
+        self.bus.publish((CallRefused(call=plan.call, refusal=refusal, at=now.wall),))
+        return commit
+
+    def _reserve(self, plan: _Plan, admission: Admission) -> tuple[Admitted, Commit]:
+        now = self.clock.moment()
+        waited_us = now.mono - plan.asked.mono
+        call = plan.call
+        admitted = Admitted(
+            call=call,
+            admission=admission,
+            price=plan.price,
+            cost=plan.request.cost,
+            started=now,
+            waited_us=waited_us,
+        )
+        row = AttemptReserved(
+            call=call,
+            cost=plan.request.cost,
+            price_version=_version(plan.price),
+            started_at=now.wall,
+            waited_us=waited_us,
+        )
+        try:
+            return admitted, self.ledger.reserve(row)
+        except BaseException:
+            self.state.cancel(admission, now)
+            raise
+
+    def _abandon(self, admitted: Admitted) -> None:
+        """Undo an admission that did not leave; its row may have been written all the same."""
+        self.state.cancel(admitted.admission, self.clock.moment())
+        self.ledger.settle(
+            self._row(admitted, Outcome(status="cancelled", verdict="neutral", error="never sent"), NO_USAGE, 0)
+        )
+
+    def _settle(self, admitted: Admitted, outcome: Outcome) -> tuple[Settlement, Commit, tuple[Event, ...]]:
+        now = self.clock.moment()
+        call = admitted.call
+        usage = admitted.call.bound if outcome.usage is None else outcome.usage
+        estimated = outcome.estimated or outcome.usage is None
+        cost = self._cost(admitted, outcome, now)
+        events = self.state.settle(admitted.admission, outcome, cost, now)
+        settled = CallSettled(
+            call=call,
+            status=outcome.status,
+            usage=usage,
+            cost=cost,
+            waited_us=admitted.waited_us,
+            duration_us=now.mono - admitted.started.mono,
+            at=now.wall,
+        )
+        self._record(events)
+        commit = self.ledger.settle(self._row(admitted, outcome, usage, cost))
+        return Settlement(usage=usage, cost=cost, estimated=estimated), commit, (*events, settled)
+
+    def _cost(self, admitted: Admitted, outcome: Outcome, now: Moment) -> int | None:
+        call = admitted.call
+        if outcome.usage is None or not call.billable:
+            return admitted.cost
+        if outcome.usage == NO_USAGE and outcome.status != "ok":
+            return 0  # nothing was delivered, and providers bill by what they deliver
+        price = admitted.price
+        model = outcome.model or call.model
+        tier = outcome.tier or call.tier
+        if (model, tier) != (call.model, call.tier):
+            # What is billed counts, not what was asked for; a name nobody knows is priced as asked.
+            price = self.book.price(call.service, model, now.wall, tier=tier) or price
+        return None if price is None else self.book.cost(price, outcome.usage)
+
+    def _row(self, admitted: Admitted, outcome: Outcome, usage: Usage, cost: int | None) -> AttemptSettled:
+        return AttemptSettled(
+            call_id=admitted.call.id,
+            attempt=admitted.call.attempt,
+            status=outcome.status,
+            usage=usage,
+            cost=cost,
+            price_version=_version(admitted.price),
+            estimated=outcome.estimated or outcome.usage is None,
+            http_status=outcome.http_status,
+            error=outcome.error,
+            model=outcome.model,
+            ttft_us=outcome.ttft_us,
+            duration_us=self.clock.moment().mono - admitted.started.mono,
+        )
+
+    def _publish(self, events: tuple[Event, ...]) -> None:
+        if events:
+            self._record(events)
+            self.bus.publish(events)
+
+    def _record(self, events: tuple[Event, ...]) -> None:
+        for event in events:
+            if isinstance(event, BreakerChanged | BudgetCrossed):
+                self.ledger.record(event)
+
+
+def _version(price: Price | None) -> str | None:
+    return None if price is None else price.version
+
+
+def _threadsafe(wake: asyncio.Event) -> Callable[[], None]:
+    """Return a function that sets *wake* from any thread; a loop that is gone needs no waking."""
+    loop = asyncio.get_running_loop()
+
+    def waker() -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(wake.set)
+
+    return waker
