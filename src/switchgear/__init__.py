@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from switchgear.context import attribution
 from switchgear.errors import (
     BreakerOpen,
     BudgetExceeded,
@@ -21,6 +20,7 @@ from switchgear.version import __version__
 
 if TYPE_CHECKING:
     from switchgear.clients.governor import Governor
+    from switchgear.context import attribution
     from switchgear.insight.metrics import (
         BudgetMetrics,
         CircuitBreakerMetrics,
@@ -54,8 +54,8 @@ __all__ = [
     "attribution",
 ]
 
-# What needs httpx2, pydantic or SQLAlchemy is imported when it is first asked for (PEP 562), so
-# that `import switchgear` stays cheap.
+# What needs more than the standard library is imported when it is first asked for (PEP 562), so
+# that `import switchgear` and `switchgear --version` stay cheap.
 _LAZY = {
     "BudgetMetrics": "switchgear.insight.metrics",
     "CircuitBreakerMetrics": "switchgear.insight.metrics",
@@ -65,6 +65,7 @@ _LAZY = {
     "RateLimitMetrics": "switchgear.insight.metrics",
     "SystemHealth": "switchgear.insight.metrics",
     "TokenMetrics": "switchgear.insight.metrics",
+    "attribution": "switchgear.context",
 }
 
 
