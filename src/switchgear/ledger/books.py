@@ -1,0 +1,149 @@
+"""One transaction of the writer: attempts, their roll-ups, job totals and events, all or nothing."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from switchgear.calls import NO_USAGE
+from switchgear.errors import LedgerError
+from switchgear.events import BreakerChanged, BudgetCrossed
+from switchgear.ledger import sql
+from switchgear.ledger.encoding import event_row, json_text, refused_row, reserved_row, settled_row
+from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled
+from switchgear.ledger.tally import Place, Tally
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Sequence
+
+    from switchgear.ledger.encoding import Values
+
+__all__ = ["Record", "enter", "transaction", "write_tally"]
+
+Record = AttemptReserved | AttemptSettled | AttemptRefused | BreakerChanged | BudgetCrossed
+"""What can be written."""
+
+
+class _Known(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What *sql.FIND* tells about one attempt."""
+
+    call_id: str
+    attempt: int
+    seq: int
+    status: str
+    started_at: int
+    service: str
+    model: str | None
+    layer: str | None
+    key: str | None
+    job: str | None
+    waited_us: int
+
+
+_known_list: Final = msgspec.json.Decoder(list[_Known])
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Cursor]:
+    """Yield a cursor inside a transaction that commits at the end, or rolls back."""
+    cursor = connection.cursor()
+    cursor.execute("BEGIN IMMEDIATE")
+    try:
+        yield cursor
+        cursor.execute("COMMIT")
+    except BaseException:
+        # Of a full disk or a bad row SQLite has rolled back already.
+        if connection.in_transaction:
+            cursor.execute("ROLLBACK")
+        raise
+    finally:
+        cursor.close()
+
+
+def enter(connection: sqlite3.Connection, records: Sequence[Record]) -> dict[int, LedgerError]:
+    """Write *records* in one transaction; settling what is settled already changes nothing.
+
+    Returns:
+        by index, why a record could not be written without spoiling the others.
+
+    Raises:
+        sqlite3.Error: nothing was written; the same holds for any error of a record that can't
+            be encoded.
+    """
+    tally = Tally()
+    opened: list[Values] = []
+    settled: list[tuple[int, AttemptSettled]] = []
+    events: list[Values] = []
+    for index, record in enumerate(records):
+        if isinstance(record, AttemptReserved):
+            opened.append(reserved_row(record))
+        elif isinstance(record, AttemptSettled):
+            settled.append((index, record))
+        elif isinstance(record, AttemptRefused):
+            opened.append(refused_row(record))
+            _tally_refused(record, tally)
+        else:
+            events.append(event_row(record))
+    problems: dict[int, LedgerError] = {}
+    with transaction(connection) as cursor:
+        sql.send(cursor, sql.insert_attempts, opened)
+        if settled:
+            problems = _settle(cursor, settled, tally)
+        write_tally(cursor, tally)
+        sql.send(cursor, sql.insert_events, events)
+    return problems
+
+
+def write_tally(cursor: sqlite3.Cursor, tally: Tally) -> None:
+    """Add *tally* to roll-ups and job totals."""
+    sql.send(cursor, sql.upsert_rollups, tally.rollups())
+    sql.send(cursor, sql.upsert_job_totals, tally.jobs())
+
+
+def _settle(
+    cursor: sqlite3.Cursor, settled: Sequence[tuple[int, AttemptSettled]], tally: Tally
+) -> dict[int, LedgerError]:
+    wanted = json_text([(record.call_id, record.attempt) for _, record in settled])
+    found = _known_list.decode(cursor.execute(sql.FIND, (wanted,)).fetchone()[0])
+    known = {(row.call_id, row.attempt): row for row in found}
+    problems: dict[int, LedgerError] = {}
+    news: dict[int, Values] = {}
+    for index, record in settled:
+        row = known.get((record.call_id, record.attempt))
+        if row is None:
+            msg = f"attempt {record.attempt} of call {record.call_id} is not in the ledger, so it can't be settled"
+            problems[index] = LedgerError(msg)
+        elif row.status == "reserved" and row.seq not in news:
+            model = record.model or row.model
+            news[row.seq] = settled_row(record, seq=row.seq, model=model)
+            _tally_settled(record, row, model, tally)
+    sql.send(cursor, sql.settle_attempts, list(news.values()))
+    return problems
+
+
+def _tally_settled(record: AttemptSettled, row: _Known, model: str | None, tally: Tally) -> None:
+    tally.add(
+        Place(row.started_at, row.service, model, row.layer, row.key, row.job),
+        record.status,
+        usage=record.usage,
+        cost=record.cost,
+        estimated=record.estimated,
+        duration_us=record.duration_us,
+        waited_us=row.waited_us,
+    )
+
+
+def _tally_refused(record: AttemptRefused, tally: Tally) -> None:
+    call, on_behalf = record.call, record.call.attribution
+    tally.add(
+        Place(record.at, call.service, call.model, on_behalf.layer, on_behalf.key, on_behalf.job),
+        "refused",
+        usage=NO_USAGE,
+        cost=0,
+        estimated=False,
+        duration_us=0,
+        waited_us=0,
+    )

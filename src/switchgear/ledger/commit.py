@@ -1,0 +1,108 @@
+"""How a caller waits for what it has submitted: a thread blocks, a task awaits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from typing import TYPE_CHECKING, Final
+
+from switchgear.errors import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from switchgear.ledger.books import Record
+
+__all__ = ["Batch", "Commit"]
+
+
+class Batch:
+    """Records that are committed together, and everybody who waits for them."""
+
+    __slots__ = ("_lock", "_over", "_tasks", "problems", "records")
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+        self.problems: Mapping[int, LedgerError] = {}
+        self._lock: Final = threading.Lock()
+        self._over: Final = threading.Event()
+        self._tasks: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+
+    def add(self, record: Record) -> Commit:
+        """Append *record*; the writer's lock is held."""
+        self.records.append(record)
+        return Commit(self, len(self.records) - 1)
+
+    def finish(self, problems: Mapping[int, LedgerError]) -> None:
+        """Tell everybody that it is over; *problems* says by index what is not durable, and why."""
+        self.problems = problems
+        # Commits may be kept for long; the records need not be.
+        self.records = []
+        with self._lock:
+            self._over.set()
+            tasks, self._tasks = self._tasks, {}
+        for loop, futures in tasks.items():
+            # The loop may be gone, and with it all who waited there.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(_wake, futures)
+
+    def wait(self, timeout: float | None) -> bool:
+        """Block until it is over; False if *timeout* seconds went by before."""
+        return self._over.wait(timeout)
+
+    async def over(self) -> None:
+        """Wait until it is over, without blocking the loop."""
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        with self._lock:
+            if self._over.is_set():
+                return
+            self._tasks.setdefault(loop, []).append(future)
+        await future
+
+
+class Commit:
+    """The promise of one submitted record: durable, or an error. It may be waited for many times.
+
+    Nobody has to wait, and who stops waiting (a time-out, a cancelled task) withdraws nothing.
+    """
+
+    __slots__ = ("_batch", "_index")
+
+    def __init__(self, batch: Batch, index: int) -> None:
+        self._batch: Final = batch
+        self._index: Final = index
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Block until the record is durable.
+
+        Raises:
+            LedgerError: it could not be written.
+            TimeoutError: *timeout* seconds went by; it may still be written.
+        """
+        if not self._batch.wait(timeout):
+            msg = f"the ledger has not committed within {timeout} s"
+            raise TimeoutError(msg)
+        self._check()
+
+    async def done(self) -> None:
+        """Wait until the record is durable, without blocking the loop.
+
+        Raises:
+            LedgerError: it could not be written.
+        """
+        await self._batch.over()
+        self._check()
+
+    def _check(self) -> None:
+        error = self._batch.problems.get(self._index)
+        if error is not None:
+            # Many may wait for one batch, so each raises an error of its own.
+            raise LedgerError(*error.args) from error
+
+
+def _wake(futures: list[asyncio.Future[None]]) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_result(None)

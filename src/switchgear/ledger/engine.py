@@ -1,0 +1,144 @@
+"""Opening the database of a ledger."""
+
+from __future__ import annotations
+
+import itertools
+import sqlite3
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+from urllib.parse import quote
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
+
+from switchgear.errors import LedgerError
+from switchgear.ledger.faults import explain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Connection, Engine
+
+__all__ = ["Durability", "ledger_path", "open_engine", "reading", "translated"]
+
+Durability = Literal["process", "power"]
+"""What a committed attempt survives: ``kill -9`` of the process, or the loss of power as well."""
+
+_BUSY_MS: Final = 5_000
+# A lone attempt touches ten pages; SQLite's own 1,000 would make every hundredth caller wait for the disk.
+_CHECKPOINT_PAGES: Final = 4_000
+_CONNECTIONS: Final = 4
+_MORE_CONNECTIONS: Final = 60
+_memory_names: Final = itertools.count(1)
+
+
+def ledger_path(url: str) -> Path | None:
+    """Return the file that *url* names, with links resolved; None for a ledger in memory.
+
+    Raises:
+        LedgerError: not a URL, a kind of database that is not supported, or no place for a file.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        msg = 'ledger.url is not a URL; a ledger is named like this: "sqlite:///switchgear.db"'
+        raise LedgerError(msg) from None
+    kind = parsed.get_backend_name()
+    if kind in {"postgresql", "postgres"}:
+        msg = "a ledger on PostgreSQL is not available in this version; use sqlite:///PATH"
+        raise LedgerError(msg)
+    if kind != "sqlite":
+        msg = f"a ledger can't be kept in {kind!r}; use sqlite:///PATH"
+        raise LedgerError(msg)
+    if parsed.database in {None, "", ":memory:"}:
+        return None
+    path = Path(str(parsed.database)).expanduser().resolve()
+    if not path.parent.is_dir():
+        msg = f"the ledger {path}: its folder does not exist"
+        raise LedgerError(msg)
+    if path.is_dir():
+        msg = f"the ledger {path}: that is a folder"
+        raise LedgerError(msg)
+    return path
+
+
+def open_engine(url: str, *, durability: Durability = "process", read_only: bool = False) -> Engine:
+    """Open the database at *url*, for instance ``sqlite:///switchgear.db``.
+
+    ``sqlite://`` is a database in memory, another one at each call. Writing creates a missing
+    file, but no folder.
+
+    Raises:
+        LedgerError: in one sentence, why it can't be opened.
+    """
+    path = ledger_path(url)
+    if read_only and path is not None and not path.exists():
+        msg = f"the ledger {path} does not exist yet"
+        raise LedgerError(msg)
+    opener = _opener(path, durability=durability, read_only=read_only)
+    engine = create_engine(
+        make_url(url).set(database=None if path is None else str(path), query={}),
+        creator=opener,
+        poolclass=QueuePool,
+        pool_size=_CONNECTIONS,
+        max_overflow=_MORE_CONNECTIONS,
+    )
+    event.listen(engine, "begin", _begin)
+    # The first connection tells whether it is a database; in memory it also keeps it alive.
+    engine.connect().close()
+    return engine
+
+
+@contextmanager
+def translated(engine: Engine) -> Iterator[None]:
+    """Turn every error of the database inside into a LedgerError."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise explain(getattr(error, "orig", None) or error, name=engine.url.database) from error
+    except sqlite3.Error as error:
+        raise explain(error, name=engine.url.database) from error
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection for queries that see one moment of the ledger."""
+    with translated(engine), engine.connect() as connection:
+        yield connection
+
+
+def _opener(path: Path | None, *, durability: Durability, read_only: bool) -> Callable[[], sqlite3.Connection]:
+    if path is None:
+        # Connections of one process share a database of this file system by its name.
+        target = f"file:/switchgear-{next(_memory_names)}?vfs=memdb"
+    else:
+        target = f"file:{quote(str(path))}?mode={'ro' if read_only else 'rwc'}"
+    pragmas = [f"busy_timeout = {_BUSY_MS}"]
+    if read_only:
+        pragmas.append("query_only = ON")
+    elif path is not None:
+        pragmas += ["journal_mode = WAL", f"wal_autocheckpoint = {_CHECKPOINT_PAGES}"]
+        pragmas.append(f"synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
+
+    def connect() -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = None
+        try:
+            # Transactions are begun by us: the driver's own habit would begin them too late.
+            connection = sqlite3.connect(target, uri=True, isolation_level=None, check_same_thread=False)
+            for pragma in pragmas:
+                connection.execute(f"PRAGMA {pragma}").close()
+            connection.execute("SELECT count(*) FROM sqlite_master").close()
+        except sqlite3.Error as error:
+            if connection is not None:
+                connection.close()
+            raise explain(error, name=None if path is None else str(path)) from None
+        return connection
+
+    return connect
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")

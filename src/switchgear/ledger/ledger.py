@@ -1,0 +1,151 @@
+"""The ledger as the rest of the house sees it. SQLAlchemy is imported when one is opened."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final, Self
+
+from switchgear.errors import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Engine
+
+    from switchgear.clock import Clock
+    from switchgear.events import BreakerChanged, BudgetCrossed
+    from switchgear.ledger.books import Record
+    from switchgear.ledger.commit import Commit
+    from switchgear.ledger.engine import Durability
+    from switchgear.ledger.lock import LedgerLock
+    from switchgear.ledger.reader import LedgerReader
+    from switchgear.ledger.recovery import BreakerMemory, RecentCalls, Spend
+    from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled
+    from switchgear.ledger.writer import Writer
+
+__all__ = ["Ledger"]
+
+
+class Ledger:
+    """The durable record of attempts, events and roll-ups. Made by *open*; close it, or use ``with``.
+
+    Attributes:
+        reader: everything that can be asked.
+        orphans: attempts of a dead process that were settled when this one opened the ledger.
+    """
+
+    def __init__(
+        self, engine: Engine, *, reader: LedgerReader, writer: Writer | None, lock: LedgerLock | None, orphans: int
+    ) -> None:
+        self._engine: Final = engine
+        self._writer: Final = writer
+        self._lock: Final = lock
+        self.reader: Final = reader
+        self.orphans: Final = orphans
+
+    @classmethod
+    def open(cls, url: str, *, clock: Clock, durability: Durability = "process", writable: bool = True) -> Ledger:
+        """Open the ledger at *url*, e.g. ``sqlite:///switchgear.db``; ``sqlite://`` is one in memory.
+
+        A missing one is made. What a dead process left reserved is settled as orphaned, at its
+        worst case.
+
+        Args:
+            url: where it is kept.
+            clock: tells when orphans were found.
+            durability: what a commit survives: ``process`` (kill -9) or ``power`` as well.
+            writable: False reads an existing ledger and changes nothing, also while another
+                process writes to it.
+
+        Raises:
+            LedgerError: in one sentence, why not: no such folder, another writer, another
+                version of the schema, not a database, ...
+        """
+        from switchgear.ledger.engine import ledger_path, open_engine, translated
+        from switchgear.ledger.lock import LedgerLock
+        from switchgear.ledger.migrate import check
+        from switchgear.ledger.reader import LedgerReader
+        from switchgear.ledger.recovery import settle_orphans
+        from switchgear.ledger.writer import Writer
+
+        path = ledger_path(url)
+        with ExitStack() as undo:
+            lock = LedgerLock(path) if writable and path is not None else None
+            if lock is not None:
+                undo.callback(lock.release)
+            engine = open_engine(url, durability=durability, read_only=not writable)
+            undo.callback(engine.dispose)
+            with translated(engine):
+                check(engine, create=writable)
+                orphans = settle_orphans(engine, now_us=clock.moment().wall) if writable else 0
+                writer = Writer(engine) if writable else None
+            undo.pop_all()
+        return cls(engine, reader=LedgerReader(engine), writer=writer, lock=lock, orphans=orphans)
+
+    def reserve(self, row: AttemptReserved) -> Commit:
+        """Record an attempt that is about to leave; it may leave when the commit is done.
+
+        Raises:
+            LedgerError: the ledger is closed, or open for reading only; so with all that writes.
+        """
+        return self._submit(row)
+
+    def settle(self, row: AttemptSettled) -> Commit:
+        """Record how an attempt ended; the second time changes nothing."""
+        return self._submit(row)
+
+    def refuse(self, row: AttemptRefused) -> Commit:
+        """Record a call that the gate turned away."""
+        return self._submit(row)
+
+    def record(self, event: BreakerChanged | BudgetCrossed) -> Commit:
+        """Record an event. What happens to calls is in their rows already."""
+        return self._submit(event)
+
+    def recent_calls(self, *, since_us: int, cell_us: int, until_us: int | None = None) -> tuple[RecentCalls, ...]:
+        """Return what each service was asked since *since_us*; see ``recovery.recent_calls``."""
+        from switchgear.ledger.recovery import recent_calls
+
+        return recent_calls(self._engine, since_us=since_us, cell_us=cell_us, until_us=until_us)
+
+    def spend(self, *, since_us: int, match: Mapping[str, str], each: str | None = None) -> dict[str | None, Spend]:
+        """Return what was spent since *since_us*, by the value of *each*; see ``recovery.spend``."""
+        from switchgear.ledger.recovery import spend
+
+        return spend(self._engine, since_us=since_us, match=match, each=each)
+
+    def breakers(self) -> tuple[BreakerMemory, ...]:
+        """Return the last recorded change of each breaker."""
+        from switchgear.ledger.recovery import breakers
+
+        return breakers(self._engine)
+
+    @property
+    def healthy(self) -> bool:
+        """What is submitted now will probably be durable: see *last_error* for why not."""
+        return self._writer is not None and self._writer.healthy
+
+    @property
+    def last_error(self) -> str | None:
+        """Why the last transaction failed; None when it did not."""
+        return None if self._writer is None else self._writer.last_error
+
+    def close(self) -> None:
+        """Commit all that was submitted, and let go of the file; the second time does nothing."""
+        if self._writer is not None:
+            self._writer.close()
+        self._engine.dispose()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _submit(self, record: Record) -> Commit:
+        if self._writer is None:
+            msg = "this ledger is open for reading only"
+            raise LedgerError(msg)
+        return self._writer.submit(record)

@@ -1,0 +1,256 @@
+"""What is asked of the ledger: attempts one by one, sums from roll-ups, events."""
+
+from __future__ import annotations
+
+import base64
+import math
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from sqlalchemy import func, select, text
+
+from switchgear.ledger.engine import reading
+from switchgear.ledger.schema import BUCKET_US, NOT_OK, SUMS, attempts, events, job_totals, rollups
+from switchgear.ledger.views import CallFilter, CallPage, CallRow, EventRow, Totals
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Column, Engine, RowMapping, Select, Table
+
+    from switchgear.ledger.views import Dimension
+
+__all__ = ["LedgerReader"]
+
+_STATUSES: Final = ("ok", "failed", "refused", "cancelled", "orphaned")
+_LATENCY_SAMPLE: Final = 2_000
+_COLUMNS: Final = tuple(name for name in CallRow.__struct_fields__ if name != "id")
+_JSON: Final = ("tags", "units", "refusal")
+_FLAGS: Final = ("streamed", "estimated")
+
+
+class LedgerReader:
+    """Reads over connections of its own: it never waits for the writer, nor the writer for it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine: Final = engine
+
+    def calls(self, where: CallFilter | None = None, *, limit: int = 50, after: str | None = None) -> CallPage:
+        """Return attempts, newest first.
+
+        Paging on with *after* skips and repeats nothing, whatever is added meanwhile.
+
+        Args:
+            where: which ones; None: all.
+            limit: at most so many, from 1.
+            after: the *next* of the page before.
+
+        Raises:
+            ValueError: *after* is not the *next* of a page.
+        """
+        where = where or CallFilter()
+        query = _filtered(where).order_by(attempts.c.seq.desc()).limit(limit + 1)
+        if after is not None:
+            query = query.where(attempts.c.seq < _from_cursor(after))
+        with reading(self._engine) as connection:
+            if _needs_bounds(where):
+                first, last = connection.execute(_seqs_of(where)).one()
+                query = query.where(attempts.c.seq.between(first, last))
+            found = connection.execute(query).mappings().all()
+        page = found[:limit]
+        return CallPage(
+            items=tuple(map(_call_row, page)),
+            next=_to_cursor(page[-1]["seq"]) if len(found) > limit else None,
+        )
+
+    def call(self, call_id: str) -> tuple[CallRow, ...]:
+        """Return all attempts of a call, in order; empty when there is no such call.
+
+        The id of one of its rows (``<call id>-<attempt>``) serves as well.
+        """
+        query = select(attempts).order_by(attempts.c.attempt)
+        with reading(self._engine) as connection:
+            for wanted in (call_id, call_id.rpartition("-")[0]):
+                found = connection.execute(query.where(attempts.c.call_id == wanted)).mappings().all()
+                if found:
+                    return tuple(map(_call_row, found))
+        return ()
+
+    def totals(
+        self,
+        *,
+        since: int | None = None,
+        until: int | None = None,
+        by: Sequence[Dimension] = (),
+        bucket_us: int | None = None,
+        service: str | None = None,
+    ) -> tuple[Totals, ...]:
+        """Return sums of attempts that are over, ordered by bucket and group.
+
+        They come from roll-ups of 15 minutes, so *since* is taken down and *until* up to the
+        quarter of an hour. Without *by* and *bucket_us* there is exactly one.
+
+        Args:
+            since: epoch microseconds, inclusive; None: from the start.
+            until: epoch microseconds, exclusive; None: to the end.
+            by: what to group by.
+            bucket_us: length of a time bucket, for a series; buckets without attempts are left out.
+            service: only this one.
+
+        Raises:
+            ValueError: *bucket_us* is no multiple of 15 minutes.
+        """
+        if bucket_us is not None and (bucket_us <= 0 or bucket_us % BUCKET_US):
+            msg = f"a time bucket is a multiple of 15 minutes, not {bucket_us} microseconds"
+            raise ValueError(msg)
+        groups: list[Column[str]] = [rollups.c[name] for name in by]
+        query = _sums(rollups, groups)
+        if bucket_us is not None:
+            bucket = (rollups.c.bucket_start - rollups.c.bucket_start % bucket_us).label("bucket")
+            query = query.add_columns(bucket).group_by(bucket).order_by(None).order_by(bucket, *groups)
+        if since is not None:
+            query = query.where(rollups.c.bucket_start >= since - since % BUCKET_US)
+        if until is not None:
+            query = query.where(rollups.c.bucket_start < until)
+        if service is not None:
+            query = query.where(rollups.c.service == service)
+        return self._totals(query, by)
+
+    def job_totals(self, *, limit: int = 50) -> tuple[Totals, ...]:
+        """Return the sums of each job, the dearest first; attempts without a job are one group, None."""
+        query = _sums(job_totals, [job_totals.c.job]).order_by(None)
+        query = query.order_by(text("cost DESC"), text("calls DESC"), job_totals.c.job).limit(limit)
+        return self._totals(query, ("job",))
+
+    def latency(
+        self,
+        *,
+        since: int,
+        until: int,
+        service: str | None = None,
+        shares: Sequence[float] = (0.5, 0.95, 0.99),
+    ) -> dict[float, int] | None:
+        """Return how many microseconds the fastest *shares* of attempts took at most.
+
+        Asked are the newest 2,000 settled attempts that began between *since* and *until*;
+        None when there are none.
+        """
+        query = (
+            select(attempts.c.duration_us)
+            .where(attempts.c.started_at >= since, attempts.c.started_at < until, attempts.c.duration_us.is_not(None))
+            .order_by(attempts.c.started_at.desc())
+            .limit(_LATENCY_SAMPLE)
+        )
+        if service is not None:
+            query = query.where(attempts.c.service == service)
+        with reading(self._engine) as connection:
+            sample = sorted(connection.execute(query).scalars())
+        if not sample:
+            return None
+        return {share: sample[max(0, math.ceil(share * len(sample)) - 1)] for share in shares}
+
+    def open_calls(self) -> int:
+        """Return how many attempts are on the wire."""
+        query = select(func.count()).select_from(attempts).where(attempts.c.status == "reserved", NOT_OK)
+        with reading(self._engine) as connection:
+            return connection.execute(query).scalar_one()
+
+    def events(self, *, kind: str | None = None, limit: int = 50) -> tuple[EventRow, ...]:
+        """Return recorded events, newest first."""
+        query = select(events).order_by(events.c.id.desc()).limit(limit)
+        if kind is not None:
+            query = query.where(events.c.kind == kind)
+        with reading(self._engine) as connection:
+            found = connection.execute(query).mappings().all()
+        return tuple(
+            EventRow(
+                id=row["id"],
+                at=row["at"],
+                kind=row["kind"],
+                subject=row["subject"],
+                what=msgspec.json.decode(row["what"]),
+            )
+            for row in found
+        )
+
+    def size_bytes(self) -> int:
+        """Return the size of the database, without what is still in its write-ahead log."""
+        with reading(self._engine) as connection:
+            pages: int = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+            size: int = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
+        return pages * size
+
+    def _totals(self, query: Select[*tuple[int, ...]], by: Sequence[str]) -> tuple[Totals, ...]:
+        with reading(self._engine) as connection:
+            found = connection.execute(query).mappings().all()
+        return tuple(
+            msgspec.convert({**row, "group": {name: row[f"by_{name}"] or None for name in by}}, Totals) for row in found
+        )
+
+
+def _sums(table: Table, groups: Sequence[Column[str]]) -> Select[*tuple[int, ...]]:
+    sums = [func.coalesce(func.sum(table.c[name]), 0).label(name) for name in SUMS]
+    counts = [
+        func.coalesce(func.sum(table.c.calls).filter(table.c.status == status), 0).label(status) for status in _STATUSES
+    ]
+    named = [column.label(f"by_{column.name}") for column in groups]
+    return select(*sums, *counts, *named).group_by(*groups).order_by(*groups)
+
+
+def _needs_bounds(where: CallFilter) -> bool:
+    """Return whether time is the best clue: the indexes of job, run and trace lead to few attempts."""
+    timed = where.since is not None or where.until is not None
+    return timed and where.job is None and where.run is None and where.trace_id is None
+
+
+def _seqs_of(where: CallFilter) -> Select[int | None, int | None]:
+    """Select the first and the last attempt of the time in *where*: one look at an index."""
+    query = select(func.min(attempts.c.seq), func.max(attempts.c.seq))
+    if where.since is not None:
+        query = query.where(attempts.c.started_at >= where.since)
+    if where.until is not None:
+        query = query.where(attempts.c.started_at < where.until)
+    return query
+
+
+def _filtered(where: CallFilter) -> Select[*tuple[object, ...]]:
+    query = select(attempts)
+    for name in CallFilter.__struct_fields__:
+        if name not in {"since", "until"} and (wanted := getattr(where, name)) is not None:
+            query = query.where(attempts.c[name] == wanted)
+    if where.status not in {None, "ok"}:
+        query = query.where(NOT_OK)
+    # Attempts are nearly in the order of time. The sum hides the time from the planner, which would
+    # rather sort a whole month by seq than read the newest page.
+    if where.since is not None:
+        query = query.where(attempts.c.started_at + 0 >= where.since)
+    if where.until is not None:
+        query = query.where(attempts.c.started_at + 0 < where.until)
+    return query
+
+
+def _call_row(row: RowMapping) -> CallRow:
+    fields = {name: row[name] for name in _COLUMNS}
+    for name in _JSON:
+        if fields[name] is not None:
+            fields[name] = msgspec.json.decode(fields[name])
+    for name in _FLAGS:
+        fields[name] = bool(fields[name])
+    return msgspec.convert({**fields, "id": f"{row['call_id']}-{row['attempt']}"}, CallRow)
+
+
+def _to_cursor(seq: int) -> str:
+    return base64.urlsafe_b64encode(f"seq {seq}".encode()).decode().rstrip("=")
+
+
+def _from_cursor(cursor: str) -> int:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        word, number = base64.urlsafe_b64decode(padded.encode("ascii")).decode("ascii").split(" ")
+        seq = int(number)
+    except ValueError:
+        word, seq = "", 0
+    if word != "seq":
+        msg = f'not a place in this list: {cursor!r}; use the "next" of the page before'
+        raise ValueError(msg)
+    return seq
