@@ -1,0 +1,175 @@
+"""What the gate asks of a provider's wire format: the contracts of this room.
+
+A *Dialect* reads a request, hands out a *Reader* for its answer and words refusals. All of it is
+pure: bytes come in, facts and bytes go out. Nothing here raises on what it reads: a body of any
+shape passes through, and what can't be read is unknown, never zero.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import msgspec
+
+from switchgear.calls import Refusal, Usage, Verdict
+
+__all__ = ["Dialect", "Observation", "Reader", "RequestFacts", "Surface", "WireRefusal"]
+
+Surface = Literal["chat", "completions", "responses", "embeddings", "moderations", "messages", "other"]
+"""The part of a provider's API that a request is for."""
+
+
+class RequestFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gate needs to know of a request before it lets it go.
+
+    Attributes:
+        endpoint: the path without its query.
+        surface: the part of the API that the path belongs to.
+        model: the model asked for; None where there is none.
+        streamed: the answer is asked for in pieces.
+        bound: upper bounds of what the answer can use. Input tokens: see *switchgear.wire.bounds*.
+            Output tokens: what the request allows, all choices together; 0 if it sets no limit.
+        max_output_given: the output bound holds; False: it is the model's own limit that does.
+        input_bounded: the input bound holds; False: the provider adds input that the body does not
+            show (an earlier response, a file, a search), and only the model's window is a bound.
+        choices: how many answers are asked for; a limit of the model holds for each.
+        tier: the service tier asked for (``flex``, ``priority``, ``fast``); None: the standard one.
+        billable: False: no provider charges for it, whatever the answer.
+        is_json: the body is JSON.
+        adds_usage: usage is to be asked for on the client's behalf, and the answer's usage chunk
+            taken out again. Send the request with ``accept-encoding: identity`` then.
+    """
+
+    endpoint: str
+    surface: Surface = "other"
+    model: str | None = None
+    streamed: bool = False
+    bound: Usage = Usage()
+    max_output_given: bool = False
+    input_bounded: bool = True
+    choices: int = 1
+    tier: str | None = None
+    billable: bool = True
+    is_json: bool = False
+    adds_usage: bool = False
+
+    def bound_within(self, *, max_output: int | None, window: int | None) -> Usage | None:
+        """Return the bound with the model's own limits where the request sets none; None: unbounded.
+
+        *max_output* is the most that one answer of the model can have, *window* its context window.
+        """
+        if not self.billable or (self.max_output_given and self.input_bounded):
+            return self.bound
+        given = self.bound
+        output = given.output_tokens if self.max_output_given else _times(max_output, self.choices)
+        extra = 0 if self.input_bounded else window
+        if output is None or extra is None:
+            return None
+        tokens = max(given.input_tokens, extra)
+        every = {"output_audio_tokens": output, "cache_write_1h_tokens": tokens}
+        units = tuple((unit, every.get(unit, count)) for unit, count in given.units)
+        return msgspec.structs.replace(given, input_tokens=tokens, output_tokens=output, units=units)
+
+
+def _times(number: int | None, times: int) -> int | None:
+    return None if number is None else number * times
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
+    """What an answer, or the part of it that came, says.
+
+    Attributes:
+        usage: what was used; None: unknown.
+        estimated: *usage* is counted from what was received, or is not known.
+        model: the model that the provider says answered.
+        tier: the service tier that it says it used.
+        error: the provider's error type and code, never its text; None when all went well.
+        verdict: what the answer says about the service. A stream that stopped before its end is a
+            failure here; whoever knows that the client left says ``neutral``.
+        complete: the answer came to its end.
+    """
+
+    usage: Usage | None
+    estimated: bool = False
+    model: str | None = None
+    tier: str | None = None
+    error: str | None = None
+    verdict: Verdict = "success"
+    complete: bool = True
+
+    @property
+    def service_failed(self) -> bool:
+        """The service is at fault."""
+        return self.verdict == "failure"
+
+
+class WireRefusal(msgspec.Struct, frozen=True, kw_only=True):
+    """A refusal as an HTTP answer in the provider's own error shape."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class Reader(Protocol):
+    """Reads one answer as it passes.
+
+    Streamed or not, use it so::
+
+        for chunk in answer:
+            send(reader.feed(chunk))
+            if reader.complete:      # the last event is here, and is held back
+                break
+        else:
+            reader.end()             # the answer is over
+        settle(reader.observe())     # before the client can know that the call is over
+        send(reader.flush())
+        for chunk in answer:         # whatever still follows
+            send(reader.feed(chunk))
+
+    What it is given comes out byte for byte and in order, except for a usage chunk that was asked
+    for on the client's behalf.
+
+    Attributes:
+        started: content has come: the moment to note for the time to the first token.
+        complete: the event that ends the stream is here. An answer that is no stream is complete
+            when its bytes end, which only the caller sees: its newest chunk is held until *flush*.
+    """
+
+    started: bool
+    complete: bool
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take the next bytes of the answer; return those that may go to the client now."""
+
+    def end(self) -> None:
+        """Take note that no byte will follow; what was not finished by then is read as it is."""
+
+    def flush(self) -> bytes:
+        """Return what is held back. From then on *feed* passes everything through unread."""
+
+    def observe(self) -> Observation:
+        """Return what the answer has said so far; it may be asked at any time."""
+
+
+class Dialect(Protocol):
+    """One provider's wire format."""
+
+    name: str
+
+    def facts(self, *, method: str, path: str, content_type: str | None, body: bytes) -> RequestFacts:
+        """Return what the request says. *path* is as the client sent it, with or without its query."""
+
+    def outgoing(self, facts: RequestFacts, body: bytes) -> bytes:
+        """Return the body to send: the same bytes, with usage asked for where *facts* says so."""
+
+    def reader(
+        self, facts: RequestFacts, *, status: int, content_type: str | None, content_encoding: str | None
+    ) -> Reader:
+        """Return a reader for the answer with this head."""
+
+    def refusal(self, refusal: Refusal) -> WireRefusal:
+        """Return *refusal* in the provider's error shape."""
+
+    def auth_headers(self, key: str) -> tuple[tuple[str, str], ...]:
+        """Return the headers that carry the provider's *key*."""

@@ -1,0 +1,136 @@
+"""An upper bound of a request's input tokens, from its bytes alone.
+
+A byte-level BPE tokenizer (every one of OpenAI's and Anthropic's, and those of open models) gives
+each token at least one byte of the text. So a request has at most as many tokens as its text has
+bytes, and the special tokens around messages and roles are fewer than the bytes of the JSON that
+says the same: the body's size bounds both. It is three to four times the real count of English.
+
+What the body's size does not bound is counted apart:
+
+- **images**: *image_tokens* each, whatever their size; their base64 data is not text;
+- **audio**: a token for each 64 bytes of base64. Models take about ten tokens a second, and even
+  6 kbit/s Opus has more than 640 bytes of base64 for these;
+- **the chat template**: *TEMPLATE_TOKENS* for a default system prompt that a model's template adds
+  to every conversation without one (SmolLM2's has 30 tokens, that of gpt-oss about 70); a self-hosted
+  model whose template says more needs a system prompt of your own to be bounded;
+- **tools**: *TOOL_TOKENS* for the instructions that a provider adds once tools are there, and as
+  much again for each tool that is the provider's own invention (a shell, an editor);
+- **anything the body only refers to**, such as a file, an earlier response or the results of a
+  search that the provider makes: no bound but the model's window (``bounded`` is False).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+from switchgear.wire.fields import UNREADABLE
+
+__all__ = ["TEMPLATE_TOKENS", "TOOL_TOKENS", "InputBound", "Tool", "input_bound", "tool_tokens"]
+
+TEMPLATE_TOKENS: Final = 256
+TOOL_TOKENS: Final = 1024
+
+_AUDIO_BYTES_PER_TOKEN: Final = 64
+_MEDIA: Final = re.compile(rb'"type"\s*:\s*"(?:input_)?(?:image|audio|file|document|video|container|computer)')
+_IMAGES: Final = frozenset({"image", "image_url", "input_image", "computer_screenshot"})
+_AUDIO: Final = frozenset({"input_audio"})
+_FILES: Final = frozenset({"file", "input_file", "document", "container_upload", "video", "video_url", "input_video"})
+_TEXT_SOURCES: Final = frozenset({"text", "content"})
+_CLIENT_TOOLS: Final = frozenset({"function", "custom"})
+_SERVER_TOOLS: Final = (
+    "web_search",
+    "web_fetch",
+    "file_search",
+    "code_interpreter",
+    "code_execution",
+    "image_generation",
+    "mcp",
+    "tool_search",
+)
+
+
+class InputBound(msgspec.Struct):
+    """*tokens* at most, of which at most *images* and *audio* are such; *bounded*: that is all there is."""
+
+    tokens: int = 0
+    images: int = 0
+    audio: int = 0
+    bounded: bool = True
+
+
+class Tool(msgspec.Struct):
+    """A tool of a request; only what kind it is."""
+
+    type: str | None = None
+
+
+def input_bound(body: bytes, image_tokens: int) -> InputBound:
+    """Return the bound for a JSON *body*, with *image_tokens* for each image; tools are not in it."""
+    if b"\\u" not in body and _MEDIA.search(body) is None:
+        return InputBound(len(body))  # no media, and no escapes that make text look longer than it is
+    bound = InputBound()
+    try:
+        _walk(msgspec.json.decode(body), bound, image_tokens)
+    except UNREADABLE:
+        return InputBound(len(body), bounded=False)
+    return bound
+
+
+def tool_tokens(tools: list[Tool] | None) -> tuple[int, bool]:
+    """Return the tokens that *tools* may add beyond their JSON, and whether that is a bound."""
+    if not tools:
+        return 0, True
+    kinds = [tool.type for tool in tools if tool.type is not None and tool.type not in _CLIENT_TOOLS]
+    return TOOL_TOKENS * (1 + len(kinds)), not any(kind.startswith(_SERVER_TOOLS) for kind in kinds)
+
+
+def _walk(node: object, bound: InputBound, image_tokens: int, *, media: bool = False) -> None:
+    """Add what *node* can come to: the size of its compact JSON, with the payload of *media* parts counted apart."""
+    if isinstance(node, str):
+        if media and node.isascii() and " " not in node:
+            return  # base64 or a URL
+        bound.tokens += 3 + _size(node)
+    elif isinstance(node, dict):
+        bound.tokens += 2
+        media = media or _count_media(node, bound, image_tokens)
+        for key, value in node.items():
+            bound.tokens += 3 + _size(key)
+            _walk(value, bound, image_tokens, media=media)
+    elif isinstance(node, list):
+        bound.tokens += 2
+        for item in node:
+            _walk(item, bound, image_tokens, media=media)
+    else:
+        bound.tokens += 1 + len(str(node))
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def _count_media(node: dict[str, object], bound: InputBound, image_tokens: int) -> bool:
+    """Count *node* if it is an image, audio or a file, and say whether its text is a payload."""
+    kind = node.get("type")
+    if not isinstance(kind, str):
+        return False
+    if kind in _IMAGES:
+        bound.tokens += image_tokens
+        bound.images += image_tokens
+        return True
+    if kind in _AUDIO:
+        sound = node.get(kind, node)
+        data = sound.get("data") if isinstance(sound, dict) else None
+        tokens = 1 + (len(data) // _AUDIO_BYTES_PER_TOKEN if isinstance(data, str) else 0)
+        bound.tokens += tokens
+        bound.audio += tokens
+        return True
+    if kind in _FILES:
+        source = node.get("source")
+        if isinstance(source, dict) and source.get("type") in _TEXT_SOURCES:
+            return False
+        bound.bounded = False
+        return True
+    return False

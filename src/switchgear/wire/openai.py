@@ -1,0 +1,180 @@
+"""OpenAI's wire format: chat, completions, responses and embeddings, as many other providers speak it.
+
+Source: https://platform.openai.com/docs/api-reference
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from switchgear.calls import Usage
+from switchgear.wire.base import RequestFacts, Surface
+from switchgear.wire.bounds import TEMPLATE_TOKENS, Tool, input_bound, tool_tokens
+from switchgear.wire.fields import UNREADABLE, Anything, Fields, Number, is_given, whole
+from switchgear.wire.generic import FREE_METHODS, endpoint_of
+from switchgear.wire.openai_usage import ChatTally, ResponsesTally, read_answer
+from switchgear.wire.readers import answer_reader
+from switchgear.wire.refusals import wire_refusal
+from switchgear.wire.stream_options import ask_for_usage, asks_for_usage
+
+if TYPE_CHECKING:
+    from switchgear.calls import Reason, Refusal
+    from switchgear.wire.base import Reader, WireRefusal
+    from switchgear.wire.streams import Tally
+
+__all__ = ["OpenAIDialect", "image_tokens"]
+
+_SURFACES: Final[tuple[tuple[str, Surface], ...]] = (
+    ("/chat/completions", "chat"),
+    ("/completions", "completions"),
+    ("/responses", "responses"),
+    ("/embeddings", "embeddings"),
+    ("/moderations", "moderations"),
+)
+_FREE_PATHS: Final = ("/files", "/uploads", "/complete", "/parts", "/cancel", "/input_tokens")
+_DEPLOYMENT: Final = re.compile(r"/deployments/([^/]+)/")
+
+_TYPES: Final[dict[Reason, tuple[str, str]]] = {
+    "rate_limit": ("rate_limit_error", "rate_limit_exceeded"),
+    "breaker": ("server_error", "service_unavailable"),
+    "budget": ("insufficient_quota", "budget_exceeded"),
+    "skip": ("insufficient_quota", "budget_exceeded"),
+    "unpriced": ("insufficient_quota", "model_not_priced"),
+}
+
+
+class _Request(msgspec.Struct):
+    model: str | None = None
+    stream: bool | None = None
+    stream_options: Anything = msgspec.UNSET
+    n: Number = None
+    best_of: Number = None
+    max_tokens: Number = None
+    max_completion_tokens: Number = None
+    max_output_tokens: Number = None
+    modalities: list[str] | None = None
+    service_tier: str | None = None
+    tools: list[Tool] | None = None
+    prompt: Anything = msgspec.UNSET
+    previous_response_id: Anything = msgspec.UNSET
+    conversation: Anything = msgspec.UNSET
+    web_search_options: Anything = msgspec.UNSET
+
+
+_FIELDS: Final = Fields(_Request)
+
+
+class OpenAIDialect:
+    """Services of kind ``openai``, and these surfaces of any other."""
+
+    name = "openai"
+
+    def facts(self, *, method: str, path: str, content_type: str | None, body: bytes) -> RequestFacts:  # noqa: ARG002 - the protocol's signature
+        endpoint = endpoint_of(path)
+        trimmed = endpoint.rstrip("/")
+        surface: Surface = next((surface for suffix, surface in _SURFACES if trimmed.endswith(suffix)), "other")
+        deployment = _DEPLOYMENT.search(endpoint)
+        model = deployment[1] if deployment else None
+        billable = method.upper() not in FREE_METHODS and not trimmed.endswith(_FREE_PATHS)
+        asked = _FIELDS.read(body) if body else None
+        if asked is None:
+            return RequestFacts(endpoint=endpoint, surface=surface, model=model, billable=billable)
+        bound, output_given, input_given = _bound(asked, surface, body)
+        return RequestFacts(
+            endpoint=endpoint,
+            surface=surface,
+            model=asked.model or model,
+            streamed=bool(asked.stream),
+            bound=bound,
+            max_output_given=output_given or not billable,
+            input_bounded=input_given,
+            choices=_choices(asked, surface),
+            tier=asked.service_tier,
+            billable=billable,
+            is_json=True,
+            adds_usage=bool(asked.stream)
+            and surface in {"chat", "completions"}
+            and not asks_for_usage(asked.stream_options),
+        )
+
+    def outgoing(self, facts: RequestFacts, body: bytes) -> bytes:
+        return ask_for_usage(body) if facts.adds_usage else body
+
+    def reader(
+        self, facts: RequestFacts, *, status: int, content_type: str | None, content_encoding: str | None
+    ) -> Reader:
+        tally: Tally | None = None
+        if facts.surface in {"chat", "completions"}:
+            tally = ChatTally(drops_usage=facts.adds_usage)
+        elif facts.surface == "responses":
+            tally = ResponsesTally()
+        return answer_reader(
+            facts,
+            status=status,
+            content_type=content_type,
+            content_encoding=content_encoding,
+            tally=tally,
+            interpret=read_answer,
+        )
+
+    def refusal(self, refusal: Refusal) -> WireRefusal:
+        kind, code = _TYPES[refusal.reason]
+        return wire_refusal(refusal, {"error": {"message": refusal.message, "type": kind, "param": None, "code": code}})
+
+    def auth_headers(self, key: str) -> tuple[tuple[str, str], ...]:
+        return (("authorization", f"Bearer {key}"),)
+
+
+def image_tokens(model: str | None) -> int:
+    """Return the stated bound for one image: 12,000 tokens, for gpt-4o-mini 48,200.
+
+    The newest models take up to 10,000 patches of 32 x 32 pixels at 1.2 tokens, older ones less than
+    4,000 tokens. gpt-4o-mini counts 2,833 + 5,667 for each of up to 8 tiles, to cost the same as gpt-4o.
+    """
+    return 48_200 if "4o-mini" in (model or "") else 12_000
+
+
+def _choices(asked: _Request, surface: Surface) -> int:
+    if surface not in {"chat", "completions"}:
+        return 1
+    answers = max(1, whole(asked.n), whole(asked.best_of))
+    if surface == "completions" and isinstance(asked.prompt, msgspec.Raw):
+        answers *= _prompts(asked.prompt)
+    return answers
+
+
+def _prompts(prompt: msgspec.Raw) -> int:
+    """Return how many prompts a completions request holds: a list of texts or token lists is many."""
+    try:
+        many = msgspec.json.decode(prompt, type=list[str | list[int]])
+    except UNREADABLE:
+        return 1
+    return max(1, len(many))
+
+
+def _bound(asked: _Request, surface: Surface, body: bytes) -> tuple[Usage, bool, bool]:
+    """Return the bound, whether its output holds, and whether its input holds."""
+    inputs = input_bound(body, image_tokens(asked.model))
+    tools, tools_bounded = tool_tokens(asked.tools)
+    template = TEMPLATE_TOKENS if surface in {"chat", "responses"} else 0
+    limit = max(whole(asked.max_tokens), whole(asked.max_completion_tokens), whole(asked.max_output_tokens))
+    output = limit * _choices(asked, surface)
+    speaks = "audio" in (asked.modalities or ())
+    units = (
+        ("input_audio_tokens", inputs.audio),
+        ("input_image_tokens", inputs.images),
+        ("output_audio_tokens", output),
+    )
+    usage = Usage(
+        input_tokens=inputs.tokens + template + tools,
+        output_tokens=output,
+        units=tuple((unit, count) for unit, count in units if (speaks if unit == "output_audio_tokens" else count)),
+    )
+    elsewhere = [asked.previous_response_id, asked.conversation, asked.web_search_options]
+    if surface == "responses":
+        elsewhere.append(asked.prompt)  # the name of a stored prompt, not a text
+    bounded = inputs.bounded and tools_bounded and not any(is_given(part) for part in elsewhere)
+    return usage, limit > 0 or surface in {"embeddings", "moderations"}, bounded

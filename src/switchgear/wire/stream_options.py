@@ -1,0 +1,79 @@
+"""Asking for the usage of a stream on the client's behalf, by the smallest edit of its request."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import msgspec
+
+from switchgear.wire.fields import UNREADABLE, Anything
+
+__all__ = ["ask_for_usage", "asks_for_usage"]
+
+_KEY: Final = "stream_options"
+_OPTION: Final = b'"stream_options":{"include_usage":true}'
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\]:,]', re.DOTALL)
+
+
+def asks_for_usage(stream_options: Anything) -> bool:
+    """Return whether the request needs no edit: it asks already, or its options are of a shape to leave alone."""
+    if not isinstance(stream_options, msgspec.Raw):
+        return False
+    try:
+        options = msgspec.json.decode(stream_options)
+    except UNREADABLE:
+        return True
+    if isinstance(options, dict):
+        return options.get("include_usage") is True
+    return options is not None
+
+
+def ask_for_usage(body: bytes) -> bytes:
+    """Return *body*, a JSON object that does not ask yet, with ``stream_options.include_usage`` true.
+
+    Everything else stays as it is, byte for byte.
+    """
+    if msgspec.json.decode(body, type=_Options).stream_options is msgspec.UNSET:
+        brace = body.index(b"{") + 1
+        comma = b"" if body[brace:].lstrip().startswith(b"}") else b","
+        return body[:brace] + _OPTION + comma + body[brace:]
+    start, stop = _value_of(body, _KEY)
+    options = msgspec.json.decode(body[start:stop])
+    changed = {**options, "include_usage": True} if isinstance(options, dict) else {"include_usage": True}
+    return body[:start] + msgspec.json.encode(changed) + body[stop:]
+
+
+class _Options(msgspec.Struct):
+    stream_options: Anything = msgspec.UNSET
+
+
+def _value_of(body: bytes, key: str) -> tuple[int, int]:
+    """Return where the value of the object's member *key* is; of several, the last, which is the one that counts."""
+    depth = 0
+    name = b""
+    start = -1
+    place = (0, 0)
+    for token in _TOKEN.finditer(body):
+        mark = token[0]
+        if depth == 1 and mark in {b",", b"}"} and start >= 0:
+            value = body[start : token.start()]
+            place = (start + len(value) - len(value.lstrip()), start + len(value.rstrip()))
+            start = -1
+        if mark in {b"{", b"["}:
+            depth += 1
+        elif mark in {b"}", b"]"}:
+            depth -= 1
+        elif depth == 1 and mark == b":":
+            start = token.end() if _names(name, key) else -1
+        elif depth == 1:
+            name = mark
+    return place
+
+
+def _names(name: bytes, key: str) -> bool:
+    """Return whether the JSON string *name* says *key*, in whatever escapes."""
+    try:
+        return bool(msgspec.json.decode(name) == key)
+    except UNREADABLE:
+        return False
