@@ -1,0 +1,66 @@
+"""Spend over time: the last hours, on the clock of the reporting time zone."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from switchgear.clock import MICROS
+from switchgear.insight.days import from_micros, hour_start
+from switchgear.money import to_usd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
+
+    from switchgear.insight.sources import CallLedger
+
+__all__ = ["HourlySpend", "hourly_spend"]
+
+_QUARTER: Final = 15 * 60 * MICROS
+_HOUR: Final = 3600 * MICROS
+
+
+class HourlySpend(msgspec.Struct, frozen=True, kw_only=True):
+    """One hour, as a clock on the wall has it: cost by service, and what the gate refused."""
+
+    start: dt.datetime
+    cost_usd: dict[str, Decimal]
+    calls: int
+    refused: int
+    unpriced: int
+
+
+def hourly_spend(reader: CallLedger, *, now: int, zone: ZoneInfo, hours: int = 24) -> Sequence[HourlySpend]:
+    """Return the last *hours* hours up to *now* (epoch microseconds), the running one last; empty ones too.
+
+    Roll-ups are of 15 minutes, so an hour is whole in zones that are 30 or 45 minutes off as well.
+
+    Raises:
+        LedgerError: the ledger can't be read.
+    """
+    last = hour_start(now, zone)
+    starts = [last - _HOUR * back for back in range(hours - 1, -1, -1)]
+    cost: dict[int, dict[str, int]] = {start: {} for start in starts}
+    counts = {start: [0, 0, 0] for start in starts}
+    for row in reader.totals(since=starts[0], by=("service",), bucket_us=_QUARTER):
+        start = starts[0] + ((row.bucket or 0) - starts[0]) // _HOUR * _HOUR
+        if start not in cost:
+            continue
+        service = row.group["service"] or "-"
+        cost[start][service] = cost[start].get(service, 0) + row.cost
+        for place, number in enumerate((row.calls, row.refused, row.unpriced)):
+            counts[start][place] += number
+    return tuple(
+        HourlySpend(
+            start=from_micros(start),
+            cost_usd={service: to_usd(nano) for service, nano in sorted(cost[start].items())},
+            calls=counts[start][0],
+            refused=counts[start][1],
+            unpriced=counts[start][2],
+        )
+        for start in starts
+    )

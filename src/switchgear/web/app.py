@@ -1,0 +1,35 @@
+"""The control app: JSON API, pages, partials, static files. The gateway's data path is not in it."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from switchgear.web.api import install_api
+from switchgear.web.assets import STATIC_DIR, HashedFiles
+from switchgear.web.deps import WebDeps
+from switchgear.web.pages import install_pages
+from switchgear.web.problems import install_problems
+from switchgear.web.render import Pages
+from switchgear.web.security import SecurityHeaders
+from switchgear.web.theme import ThemeSwitch
+
+__all__ = ["create_app"]
+
+
+def create_app(deps: WebDeps) -> FastAPI:
+    """Return the app. It only reads; it has no lifespan and starts nothing."""
+    app = FastAPI(
+        title="Switchgear",
+        version=deps.version,
+        description="Health, metrics, calls, budgets, breakers and limits of the gate.",
+        docs_url=None,
+        redoc_url=None,
+    )
+    pages = Pages(deps)
+    install_problems(app, pages.error)
+    install_api(app, deps)
+    install_pages(app, deps, pages)
+    app.mount("/static", HashedFiles(directory=STATIC_DIR), name="static")
+    app.add_middleware(ThemeSwitch)
+    app.add_middleware(SecurityHeaders)
+    return app

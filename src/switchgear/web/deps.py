@@ -1,0 +1,43 @@
+"""What the web app is given."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from switchgear.clock import Clock
+from switchgear.config.model import Config
+from switchgear.insight.snapshot import MetricsCollector
+from switchgear.insight.sources import CallLedger
+
+__all__ = ["WebDeps"]
+
+
+class WebDeps(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the API and the pages read.
+
+    Attributes:
+        collector: metrics, health, and the live numbers.
+        reader: rows, events and sums of the ledger.
+        config: the configuration in force.
+        clock: the time that pages show.
+        version: ours.
+        started_at: when the process started, in epoch microseconds.
+    """
+
+    collector: MetricsCollector
+    reader: CallLedger
+    config: Config
+    clock: Clock
+    version: str
+    started_at: int
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which days are cut and times are shown."""
+        return ZoneInfo(self.config.server.reporting_timezone)
+
+    def now(self) -> int:
+        """Return the epoch microsecond."""
+        return self.clock.moment().wall

@@ -1,0 +1,110 @@
+"""Calls: what went out, for whom, at what cost, and what was refused?"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from switchgear.calls import Unit
+from switchgear.insight.outcomes import OUTCOMES
+from switchgear.ledger.views import CallRow
+from switchgear.money import format_usd
+from switchgear.web.api.calls import find_call, read_calls
+from switchgear.web.deps import WebDeps
+from switchgear.web.queries import CallQuery, call_filter, read_query
+from switchgear.web.render import Pages
+from switchgear.web.words import outcome_words
+
+__all__ = ["Chip", "add_routes"]
+
+_WORDS: Final = {"from": "from", "to": "to", "trace_id": "trace", "refused_by": "refused by"}
+_UNITS: Final[dict[Unit, str]] = {"tokens": " tokens", "requests": " requests", "calls": " in flight"}
+
+
+class Chip(msgspec.Struct, frozen=True):
+    """A filter that is on, and the address of the page without it."""
+
+    name: str
+    value: str
+    without: str
+
+
+def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
+    """Add the list and the page of one call."""
+
+    @router.get("/calls")
+    def calls(request: Request) -> Response:
+        query = read_query(request, CallQuery)
+        page = read_calls(deps, call_filter(query, deps.zone), query)
+        given = query.given()
+        paging = given | ({"limit": str(query.limit)} if "limit" in query.model_fields_set else {})
+        return pages.page(
+            request,
+            "calls.html",
+            health=deps.collector.health(),
+            rows=page.items,
+            given={name: given.get(name) for name in CallQuery.names()},
+            chips=[Chip(_WORDS.get(key, key), _value(key, given[key]), _without(given, key)) for key in given],
+            older=f"/calls?{urlencode({**paging, 'after': page.next})}" if page.next else None,
+            newest=f"/calls?{urlencode(paging)}" if query.after else None,
+            services=list(deps.config.services),
+            outcomes=[(outcome, outcome_words(outcome)) for outcome in OUTCOMES],
+            base_url=str(request.base_url).rstrip("/"),
+            configured=deps.config.services,
+        )
+
+    @router.get("/calls/{call_id}")
+    def call(request: Request, call_id: str) -> Response:
+        rows = find_call(deps, call_id)
+        return pages.page(
+            request,
+            "call.html",
+            health=deps.collector.health(),
+            rows=rows,
+            last=rows[-1],
+            cost=_sum(rows),
+            refusal=_refusal_facts(rows[-1]),
+        )
+
+
+def _value(key: str, value: str) -> str:
+    if key != "outcome":
+        return value
+    return next(outcome_words(outcome) for outcome in OUTCOMES if outcome == value)
+
+
+def _without(given: dict[str, str], key: str) -> str:
+    rest = urlencode({name: value for name, value in given.items() if name != key})
+    return f"/calls?{rest}" if rest else "/calls"
+
+
+def _sum(rows: tuple[CallRow, ...]) -> int | None:
+    """Return what all attempts cost together; None when any that went out has no known cost."""
+    went_out = [row.cost for row in rows if row.status != "refused"]
+    known = [cost for cost in went_out if cost is not None]
+    return sum(known) if known and len(known) == len(went_out) else None
+
+
+def _refusal_facts(row: CallRow) -> list[tuple[str, str]]:
+    """Return the numbers of the decision, in the unit of its rule."""
+    facts: dict[str, Any] = row.refusal or {}
+    unit = facts.get("unit")
+
+    def amount(number: int) -> str:
+        return format_usd(number) if unit == "usd" else f"{number:,}{_UNITS.get(unit, '')}"  # type: ignore[arg-type]  # a unit as the ledger wrote it
+
+    names = (
+        ("limit", "Limit"),
+        ("used", "Used"),
+        ("reserved", "Held by calls in flight"),
+        ("needed", "This call needed"),
+    )
+    return [
+        *([("Rule", str(facts["rule"]))] if facts.get("rule") else []),
+        *((title, amount(facts[name])) for name, title in names if facts.get(name) is not None),
+    ]

@@ -1,0 +1,82 @@
+"""Templates: one environment, escaped throughout, and what every page is given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from switchgear.web import format as formats
+from switchgear.web import words
+from switchgear.web.assets import Assets
+from switchgear.web.deps import WebDeps
+from switchgear.web.theme import THEMES, theme_of
+
+__all__ = ["Pages"]
+
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+_NAV: Final = (("/", "Overview"), ("/services", "Services"), ("/budgets", "Budgets"), ("/calls", "Calls"))
+
+
+class Pages:
+    """Renders templates; made once for an app."""
+
+    def __init__(self, deps: WebDeps) -> None:
+        self._deps = deps
+        self._environment = Environment(
+            loader=FileSystemLoader(_TEMPLATES),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters.update(
+            usd=formats.usd,
+            nano=formats.nano,
+            tokens=formats.tokens,
+            per_cent=formats.per_cent,
+            share=formats.share,
+            milliseconds=formats.milliseconds,
+            micros=formats.micros_as_ms,
+            duration=formats.duration,
+            breaker_badge=words.breaker_badge,
+            breaker_story=words.breaker_story,
+            outcome_badge=words.outcome_badge,
+            budget_title=words.budget_title,
+            rule_words=words.rule_words,
+        )
+        self._environment.globals.update(
+            asset=Assets().url,
+            nav=_NAV,
+            themes=THEMES,
+            version=deps.version,
+            health_words=words.HEALTH_WORDS,
+            budget_words=words.BUDGET_WORDS,
+        )
+        self._environment.globals["parts"] = self._environment.get_template("parts.html").module
+
+    def page(self, request: Request, template: str, *, http_status: int = 200, **context: object) -> Response:
+        """Return the page made from *template*, with the reader's theme and the time."""
+        return self._response(
+            template,
+            http_status,
+            {"path": request.url.path, "theme": theme_of(request), "query": str(request.query_params), **context},
+        )
+
+    def fragment(self, template: str, **context: object) -> Response:
+        """Return a part of a page, for a poller."""
+        return self._response(template, 200, context)
+
+    def error(self, request: Request, status: int, title: str, detail: str) -> Response:
+        """Return the page that says what is wrong."""
+        return self.page(
+            request, "error.html", http_status=status, status=status, title=title, detail=detail, health=None
+        )
+
+    def _response(self, template: str, status: int, context: dict[str, object]) -> Response:
+        times = formats.Times(self._deps.zone, self._deps.now())
+        text = self._environment.get_template(template).render({"times": times, **context})
+        return HTMLResponse(text, status_code=status)

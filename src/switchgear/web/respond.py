@@ -1,0 +1,72 @@
+"""JSON answers from frozen structs, and their place in the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.responses import Response
+
+from switchgear.insight.metrics import plain
+from switchgear.web.problems import MEDIA_TYPE
+
+__all__ = ["answer", "describe", "documented"]
+
+_REF: Final = "#/components/schemas/{name}"
+_PROBLEMS: Final = {
+    400: "A query key or value that is not valid",
+    404: "Nothing of that name",
+    503: "The ledger can't be read",
+}
+
+
+def answer(body: msgspec.Struct, *, status: int = 200) -> Response:
+    """Return *body* as JSON: money as decimal strings, times as RFC 3339 in UTC."""
+    return Response(msgspec.json.encode(plain(body)), status_code=status, media_type="application/json")
+
+
+def documented(
+    body: type[msgspec.Struct], *problems: int, also: tuple[int, ...] = ()
+) -> dict[int | str, dict[str, Any]]:
+    """Return a route's ``responses``: *body* for 200 and *also*, problem+json for *problems*."""
+    content = {"application/json": {"schema": {"$ref": _REF.format(name=body.__name__)}}}
+    found: dict[int | str, dict[str, Any]] = {
+        status: {"description": (body.__doc__ or "").partition("\n")[0], "content": content} for status in (200, *also)
+    }
+    for status in problems:
+        found[status] = {
+            "description": _PROBLEMS[status],
+            "content": {MEDIA_TYPE: {"schema": {"$ref": _REF.format(name="Problem")}}},
+        }
+    return found
+
+
+def describe(app: FastAPI, bodies: tuple[type[msgspec.Struct], ...]) -> None:
+    """Make the OpenAPI document of *app* complete: the schemas of *bodies* and of a problem."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+            _, schemas = msgspec.json.schema_components(bodies, ref_template=_REF)
+            for operation in (each for path in document["paths"].values() for each in path.values()):
+                # FastAPI assumes that a path can be invalid; ours are text, and queries answer 400.
+                operation["responses"].pop("422", None)
+            document["components"] = {"schemas": {**schemas, "Problem": _problem_schema()}}
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+
+
+def _problem_schema() -> dict[str, Any]:
+    text = {"type": "string"}
+    return {
+        "title": "Problem",
+        "description": "RFC 9457: what is wrong, as a sentence in `detail`; some carry further members.",
+        "type": "object",
+        "properties": {"type": text, "title": text, "status": {"type": "integer"}, "detail": text},
+        "required": ["type", "title", "status", "detail"],
+        "additionalProperties": True,
+    }

@@ -1,0 +1,119 @@
+"""The word, glyph and tone of every state. A colour never stands alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Final, Literal
+
+import msgspec
+
+from switchgear.calls import CallStatus, Reason
+from switchgear.insight.metrics import BudgetMetrics, BudgetState, CircuitBreakerMetrics, HealthStatus
+from switchgear.insight.outcomes import OUTCOMES, Outcome
+from switchgear.ledger.views import CallRow
+from switchgear.web.format import duration
+
+__all__ = [
+    "BUDGET_WORDS",
+    "HEALTH_WORDS",
+    "Badge",
+    "breaker_badge",
+    "breaker_story",
+    "budget_title",
+    "outcome_badge",
+    "outcome_words",
+    "rule_words",
+]
+
+Tone = Literal["ok", "warn", "crit", "probe", "idle"]
+
+
+class Badge(msgspec.Struct, frozen=True):
+    """A state for the eye: *tone* chooses colour and glyph, *word* says it."""
+
+    tone: Tone
+    word: str
+
+
+HEALTH_WORDS: Final[dict[HealthStatus, Badge]] = {
+    "healthy": Badge("ok", "Healthy"),
+    "degraded": Badge("warn", "Degraded"),
+    "unhealthy": Badge("crit", "Unhealthy"),
+}
+
+BUDGET_WORDS: Final[dict[BudgetState, Badge]] = {
+    "ok": Badge("ok", "OK"),
+    "warning": Badge("warn", "Warning"),
+    "critical": Badge("warn", "Critical"),
+    "exceeded": Badge("crit", "Exceeded"),
+}
+
+_BREAKERS: Final = {
+    "closed": Badge("ok", "Closed"),
+    "open": Badge("crit", "Open"),
+    "half_open": Badge("probe", "Probing"),
+    "forced_open": Badge("crit", "Forced open"),
+    "disabled": Badge("idle", "Disabled"),
+}
+
+_OUTCOMES: Final[dict[CallStatus, Badge]] = {
+    "ok": Badge("ok", "OK"),
+    "failed": Badge("crit", "Failed"),
+    "refused": Badge("warn", "Refused"),
+    "cancelled": Badge("idle", "Cancelled"),
+    "orphaned": Badge("warn", "Orphaned"),
+    "reserved": Badge("probe", "In flight"),
+}
+
+_REASONS: Final[dict[Reason, str]] = {
+    "rate_limit": "Refused: rate limit",
+    "breaker": "Refused: breaker",
+    "budget": "Refused: budget",
+    "skip": "Skipped: budget",
+    "unpriced": "Refused: unpriced",
+}
+
+
+def breaker_badge(breaker: CircuitBreakerMetrics) -> Badge:
+    """Return the state of *breaker* in a word."""
+    return _BREAKERS[breaker.state]
+
+
+def breaker_story(breaker: CircuitBreakerMetrics, now: dt.datetime) -> str:
+    """Return what the state means for a call that comes now."""
+    if breaker.state == "open":
+        if breaker.next_probe_at is None or breaker.next_probe_at <= now:
+            return "refusing calls, the next one is a probe"
+        return f"refusing calls, next probe in {duration((breaker.next_probe_at - now).total_seconds())}"
+    if breaker.state == "half_open":
+        return f"{breaker.probes} of {breaker.max_probes} trial calls"
+    stories = {"forced_open": "refusing calls until an operator closes it", "disabled": "traffic flows unguarded"}
+    return stories.get(breaker.state, "traffic flows")
+
+
+def outcome_words(outcome: Outcome) -> str:
+    """Return a filter's outcome as people say it."""
+    status, reason = OUTCOMES[outcome]
+    return _REASONS[reason] if reason else _OUTCOMES[status].word
+
+
+def outcome_badge(row: CallRow) -> Badge:
+    """Return how an attempt ended, with the kind of rule that refused it."""
+    badge = _OUTCOMES[row.status]
+    return Badge(badge.tone, _REASONS[row.refused_by]) if row.refused_by else badge
+
+
+def budget_title(budget: BudgetMetrics) -> str:
+    """Return the budget's name, with the job (or other value) that it is for."""
+    return budget.name if budget.value is None else f"{budget.name}: {budget.value}"
+
+
+def rule_words(rule: str) -> str:
+    """Return the name of a limit as people say it."""
+    return {
+        "requests_per_minute": "requests / min",
+        "requests_per_day": "requests / day",
+        "tokens_per_minute": "tokens / min",
+        "tokens_per_day": "tokens / day",
+        "concurrent": "in flight",
+    }.get(rule, rule.replace("_", " "))

@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import uvicorn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, ConsoleMessage, Page
+
+    from tests.web.conftest import Place, Views
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parents[2]
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+ARTEFACTS = ROOT / "test-artefacts"
+ARGUMENTS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
+PAGES = {
+    "overview": "/",
+    "calls": "/calls",
+    "services": "/services",
+    "service": "/services/firecrawl",
+    "budgets": "/budgets",
+    "budget": "/budgets/job-default",
+    "filtered": "/calls?job=nobody&service=openai",
+}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, for all tests of this file."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("there is no chromium on PATH")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Site:
+    """One app on a real port."""
+
+    def __init__(self, place: Place) -> None:
+        self._listener = socket.socket()
+        self._listener.bind(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        config = uvicorn.Config(place.app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]})
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._listener.close()
+
+
+@pytest.fixture(scope="module")
+def sites(full: Place, empty: Place) -> Iterator[dict[str, str]]:
+    """The full and the empty Switchgear, served."""
+    running = {"full": Site(full), "empty": Site(empty)}
+    yield {name: site.address for name, site in running.items()}
+    for site in running.values():
+        site.stop()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser's console complained of."""
+    return []
+
+
+def _open(browser: Browser, complaints: list[str], *, size: str = "desktop", theme: str = "light") -> Page:
+    """Return a page that writes down every error of the console."""
+    width, height = SIZES[size]
+    scheme: Any = theme
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce")
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            complaints.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return page
+
+
+def _violations(page: Page) -> list[str]:
+    """Return what axe-core finds, as rule and element."""
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: run `make setup`")
+    # By the debugger, since the page's own policy would rightly not let it in.
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [f"{each['id']}: {node['target']}" for each in found["violations"] for node in each["nodes"]]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("filling", ["full", "empty"])
+def test_pages_look_right_to_everybody(
+    browser: Browser, sites: dict[str, str], complaints: list[str], filling: str, theme: str, size: str
+) -> None:
+    """No complaint in the console, no accessibility violation, no sideways scrolling; and a picture of each."""
+    ARTEFACTS.mkdir(exist_ok=True)
+    page = _open(browser, complaints, size=size, theme=theme)
+    names = PAGES if theme == "light" and filling == "full" else ("overview", "calls")
+    for name in names:
+        page.goto(sites[filling] + PAGES[name])
+        page.screenshot(path=ARTEFACTS / f"{name}-{filling}-{theme}-{size}.png", full_page=True)
+        sideways = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+        assert (name, sideways, _violations(page)) == (name, 0, [])
+    page.close()
+
+    assert complaints == []
+
+
+def test_one_call_looks_right_to_everybody(browser: Browser, sites: dict[str, str], complaints: list[str]) -> None:
+    """A retried call and a refused one, on a phone."""
+    page = _open(browser, complaints, size="phone")
+    for name, query in (("retried", "job=acme-42&service=anthropic&limit=1"), ("refused", "outcome=refused-budget")):
+        page.goto(f"{sites['full']}/calls?{query}")
+        page.click("tbody a")
+        page.screenshot(path=ARTEFACTS / f"call-{name}.png", full_page=True)
+
+        assert (name, _violations(page)) == (name, [])
+    page.close()
+
+    assert complaints == []
+
+
+def test_the_theme_link_turns_the_lights_off(browser: Browser, sites: dict[str, str], complaints: list[str]) -> None:
+    """The chosen theme beats the system's and stays on the next page."""
+    page = _open(browser, complaints)
+    page.goto(sites["full"])
+    page.click("text=Dark theme", force=True)
+    page.click("nav >> text=Calls")
+
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 20, 25)"
+    assert page.url == f"{sites['full']}/calls"
+    page.close()
+
+
+def test_a_poll_changes_the_page_and_keeps_what_is_open(
+    browser: Browser, place: Place, views: type[Views], complaints: list[str]
+) -> None:
+    """New numbers arrive in place, an opened table stays open, and a change of state is announced."""
+    pen = place.pen()
+    pen.call(place.now)
+    pen.done()
+    site = Site(place)
+    page = _open(browser, complaints)
+    page.goto(site.address)
+    page.click("summary")
+    place.state.breaker_views = [views.breaker("openai", "open")]
+    page.evaluate("document.getElementById('service-health').dispatchEvent(new CustomEvent('every'))")
+    page.evaluate("document.getElementById('metrics-dashboard').dispatchEvent(new CustomEvent('every'))")
+    page.wait_for_function("document.getElementById('announcer').textContent.includes('openai breaker: Open')")
+
+    assert page.inner_text("#health-title") == "UNHEALTHY"
+    assert page.inner_text("#health-word").strip() == "Unhealthy"
+    assert page.evaluate("document.getElementById('spend-table').open")
+    page.close()
+    site.stop()
+
+    assert complaints == []
+
+
+def test_a_failed_poll_keeps_the_last_numbers_and_says_so(
+    browser: Browser, place: Place, monkeypatch: pytest.MonkeyPatch, complaints: list[str]
+) -> None:
+    """A server error is told in one line, the content stays, and the next good answer takes the line away."""
+    from switchgear.errors import LedgerError
+
+    def locked(*_: object, **__: object) -> None:
+        msg = "database is locked"
+        raise LedgerError(msg)
+
+    site = Site(place)
+    page = _open(browser, complaints)
+    page.goto(site.address)
+    poll = "document.getElementById('service-health').dispatchEvent(new CustomEvent('every'))"
+    with monkeypatch.context() as patch:
+        patch.setattr(type(place.deps.reader), "totals", locked)
+        page.evaluate(poll)
+        page.wait_for_function("document.getElementById('freshness').textContent.includes('Could not refresh: 503')")
+
+        assert page.inner_text("#health-title") == "HEALTHY"
+    page.evaluate(poll)
+    page.wait_for_function("document.getElementById('freshness').textContent === 'Refreshes every 30 s'")
+    page.close()
+    site.stop()
+
+
+def test_numbers_that_got_old_are_marked(browser: Browser, place: Place, complaints: list[str]) -> None:
+    """After two and a half intervals without an answer the line says as of when, and cards get a hatched edge."""
+    site = Site(place)
+    page = _open(browser, complaints)
+    page.clock.install()
+    page.goto(site.address)
+    page.route("**/partials/*", lambda route: route.abort())
+    page.clock.run_for(80_000)
+
+    assert page.inner_text("#freshness").startswith("As of ")
+    assert page.evaluate("document.querySelectorAll('.stale').length") == 2
+    page.screenshot(path=ARTEFACTS / "overview-stale.png")
+    page.close()
+    site.stop()
+
+
+def test_a_line_can_be_copied(browser: Browser, sites: dict[str, str], complaints: list[str]) -> None:
+    """The button puts the line on the clipboard and says so."""
+    page = _open(browser, complaints)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(sites["empty"])
+    page.click("button >> nth=0")
+    page.wait_for_function("document.getElementById('announcer').textContent === 'Copied'")
+
+    assert page.evaluate("navigator.clipboard.readText()") == f"export OPENAI_BASE_URL={sites['empty']}/openai/v1"
+    page.close()
+
+
+def test_pages_work_without_script(browser: Browser, sites: dict[str, str]) -> None:
+    """Filters are a form and links are links."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{sites['full']}/calls")
+    page.select_option("select[name=outcome]", "refused")
+    page.click("button[type=submit]")
+
+    assert "outcome=refused" in page.url
+    assert page.locator("tbody tr").count() == 4
+    context.close()
