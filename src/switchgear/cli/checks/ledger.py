@@ -1,0 +1,70 @@
+"""The ledger: can it be opened, is it well, does it know calls without a price."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from switchgear.cli.checks.finding import Finding
+from switchgear.errors import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from switchgear.clock import Clock
+    from switchgear.config.model import Config
+    from switchgear.ledger import Ledger
+
+__all__ = ["check_ledger"]
+
+_AHEAD_US: Final = 60_000_000
+_NAMED: Final = 5
+
+
+def check_ledger(config: Config, clock: Clock) -> Iterator[Finding]:
+    """Open the ledger for reading, beside a server that writes to it, and look."""
+    from switchgear.ledger import Ledger
+    from switchgear.ledger.engine import ledger_path
+
+    url = config.ledger.url
+    try:
+        path = ledger_path(url)
+        if path is None:
+            yield Finding("warn", "ledger", "in memory: a restart forgets it", 'set ledger.url = "sqlite:///FILE"')
+            return
+        if not path.exists():
+            yield Finding("ok", "ledger", f"{path} does not exist yet; the first call makes it")
+            return
+        with Ledger.open(url, clock=clock, writable=False) as ledger:
+            yield _size(ledger, str(path))
+            yield from _unpriced(ledger)
+            yield from _future(ledger, clock)
+    except LedgerError as error:
+        yield Finding("fail", "ledger", str(error))
+
+
+def _size(ledger: Ledger, path: str) -> Finding:
+    from switchgear.ledger.migrate import HEAD
+
+    totals = ledger.reader.totals()
+    calls = totals[0].calls if totals else 0
+    return Finding(
+        "ok", "ledger", f"{path} ({ledger.reader.size_bytes() / 1e6:.1f} MB, schema {HEAD}, {calls:,} calls)"
+    )
+
+
+def _unpriced(ledger: Ledger) -> Iterator[Finding]:
+    rows = [row for row in ledger.reader.totals(by=("service", "model")) if row.unpriced]
+    if rows:
+        names = [f"{row.group['model'] or 'no model'} of {row.group['service']}" for row in rows]
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        text = f"{sum(row.unpriced for row in rows):,} calls without a price: {', '.join(names[:_NAMED])}{more}"
+        yield Finding(
+            "warn", "prices", text, 'set services.NAME.prices = { "MODEL" = { input = "...", output = "..." } }'
+        )
+
+
+def _future(ledger: Ledger, clock: Clock) -> Iterator[Finding]:
+    newest = ledger.reader.calls(limit=1).items
+    if newest and newest[0].started_at > clock.moment().wall + _AHEAD_US:
+        text = "the newest call of the ledger is in the future: the clock was set back"
+        yield Finding("warn", "clock", text, "check the time of this machine (timedatectl)")

@@ -1,0 +1,73 @@
+"""The demo's progress: a live line on a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+import click
+
+from switchgear.cli.output import say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from switchgear.drills.demo.clients import Sent
+    from switchgear.drills.demo.traffic import Act
+
+__all__ = ["watch"]
+
+
+def watch(traffic: Iterable[tuple[Act, Sent]], acts: Sequence[Act]) -> list[Sent]:
+    """Run *traffic*, show on standard error how it goes, and return all that was sent."""
+    is_live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return list(_live(traffic, acts) if is_live else _plain(traffic))
+
+
+def _plain(traffic: Iterable[tuple[Act, Sent]]) -> Iterator[Sent]:
+    for act, pairs in groupby(traffic, key=itemgetter(0)):
+        sent = [one for _, one in pairs]
+        yield from sent
+        say(f"{act.title}: {_told(sent)}")
+
+
+def _live(traffic: Iterable[tuple[Act, Sent]], acts: Sequence[Act]) -> Iterator[Sent]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True, no_color=click.get_current_context().color is False or None, highlight=False)
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        line = progress.add_task("", total=sum(act.calls for act in acts))
+        for act, pairs in groupby(traffic, key=itemgetter(0)):
+            progress.update(line, description=act.title)
+            sent: list[Sent] = []
+            for _, one in pairs:
+                sent.append(one)
+                progress.advance(line)
+                yield one
+            console.print(f"{act.title}: {_told(sent)}", markup=False)
+
+
+def _told(sent: Sequence[Sent]) -> str:
+    """Return the counts of *sent* in words, leaving out what did not happen."""
+    refused: dict[str, int] = {}
+    for one in sent:
+        if one.refused_by is not None:
+            refused[one.refused_by] = refused.get(one.refused_by, 0) + 1
+    failed = sum(one.failed for one in sent)
+    parts = [f"{len(sent) - failed - sum(refused.values())} ok"]
+    parts += [f"{failed} failed"] if failed else []
+    parts += [
+        f"{count} {'skipped' if reason == 'skip' else f'refused by {reason}'}" for reason, count in refused.items()
+    ]
+    return ", ".join(parts)

@@ -1,0 +1,46 @@
+"""The table of contents of the command line."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from switchgear.cli.base import LazyGroup
+from switchgear.version import __version__
+
+__all__ = ["COMMANDS", "root"]
+
+COMMANDS: Final = {
+    "serve": ("switchgear.cli.serve", "Run the gateway, the API and the dashboard."),
+    "demo": ("switchgear.cli.demo", "See it work: a real model, real traffic, no keys."),
+    "init": ("switchgear.cli.init", "Write a commented configuration."),
+    "status": ("switchgear.cli.status", "Show how things are, on one screen."),
+    "doctor": ("switchgear.cli.doctor", "Check the installation and the configuration."),
+    "services": ("switchgear.cli.services", "Show the services, their breakers and limits."),
+    "budgets": ("switchgear.cli.budgets", "Show what budgets hold and what is left."),
+    "calls": ("switchgear.cli.calls", "Look up calls in the ledger."),
+    "local": ("switchgear.cli.local", "Manage the model that runs on this machine."),
+    "version": ("switchgear.cli.version", "Print the version."),
+}
+"""Each command with its module and its one line of help."""
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    invoke_without_command=True,
+    examples=(
+        "switchgear demo                                    see every screen, without keys",
+        "switchgear init && switchgear serve                write a configuration, then run it",
+        "export OPENAI_BASE_URL=http://127.0.0.1:8400/openai/v1",
+        "switchgear status                                  how are things, and why",
+        "switchgear calls list --outcome refused-budget     what did a budget turn away",
+    ),
+)
+@click.version_option(__version__, message="switchgear %(version)s")
+@click.pass_context
+def root(ctx: click.Context) -> None:
+    """The control plane for what an LLM pipeline spends and depends on."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())

@@ -1,0 +1,98 @@
+"""Where read commands get the live numbers from: the running server or, without one, ledger and configuration."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from switchgear.cli.errors import UnreachableError
+from switchgear.cli.fetch import fetch
+from switchgear.cli.output import say
+from switchgear.cli.settings import address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from switchgear.cli.settings import Settings
+    from switchgear.insight.snapshot import MetricsCollector
+    from switchgear.ledger import Ledger
+
+__all__ = ["budgets", "open_ledger", "server_url", "services"]
+
+
+def server_url(settings: Settings, given: str | None) -> str:
+    """Return the address of the server: the one *given*, that of SWITCHGEAR_URL, or what the configuration says."""
+    return given or os.environ.get("SWITCHGEAR_URL") or address(settings.config)
+
+
+@contextmanager
+def open_ledger(settings: Settings) -> Iterator[Ledger]:
+    """Yield the configured ledger, opened for reading beside whatever process writes to it.
+
+    Raises:
+        LedgerError: it can't be read, or does not exist yet.
+    """
+    from switchgear.clock import SystemClock
+    from switchgear.ledger import Ledger
+
+    with Ledger.open(settings.config.ledger.url, clock=SystemClock(), writable=False) as ledger:
+        yield ledger
+
+
+def services(settings: Settings, url: str | None) -> list[dict[str, Any]]:
+    """Return the items of ``/api/services``.
+
+    Raises:
+        UnreachableError: the server that was asked for does not answer.
+        LedgerError: there is no server, and the ledger can't be read.
+    """
+    found = _asked(settings, url, "/api/services")
+    if found is None:
+        from switchgear.insight.metrics import plain
+        from switchgear.insight.service_item import ServiceList
+
+        with _rebuilt(settings) as collector:
+            found = plain(ServiceList.of(settings.config, collector))
+    return list(found["items"])
+
+
+def budgets(settings: Settings, url: str | None) -> list[dict[str, Any]]:
+    """Return the items of ``/api/budgets``; raises as *services*."""
+    found = _asked(settings, url, "/api/budgets")
+    if found is None:
+        with _rebuilt(settings) as collector:
+            found = {"items": [budget.to_dict() for budget in collector.budgets()]}
+    return list(found["items"])
+
+
+def _asked(settings: Settings, url: str | None, path: str) -> dict[str, Any] | None:
+    """Return what the server says, or None where there is none and nobody asked for one in particular."""
+    try:
+        return fetch(server_url(settings, url), path)
+    except UnreachableError as error:
+        if url or os.environ.get("SWITCHGEAR_URL"):
+            raise
+        say(f"{error}; these are the figures of the ledger.")
+        return None
+
+
+@contextmanager
+def _rebuilt(settings: Settings) -> Iterator[MetricsCollector]:
+    """Yield the numbers that a server would start with now."""
+    from switchgear.clock import SystemClock
+    from switchgear.governor.opening import state_of
+    from switchgear.insight.snapshot import MetricsCollector
+    from switchgear.ledger import Ledger
+    from switchgear.ledger.engine import ledger_path
+
+    clock = SystemClock()
+    path = ledger_path(settings.config.ledger.url)
+    if path is not None and path.exists():
+        url = settings.config.ledger.url
+    else:
+        say("There is no ledger yet: nothing has been recorded.")
+        url = "sqlite://"
+    with Ledger.open(url, clock=clock, writable=url == "sqlite://") as ledger:
+        state = state_of(settings.config, ledger, clock)
+        yield MetricsCollector(ledger.reader, state, clock, config=settings.config)
