@@ -50,6 +50,11 @@ _HOP_BY_HOP: Final = frozenset(
 )
 """RFC 9110, section 7.6.1: these are about one connection and end with it."""
 
+_STREAMS: Final = frozenset(
+    {"text/event-stream", "application/x-ndjson", "application/jsonl", "application/stream+json"}
+)
+"""Content types of answers that come piece by piece."""
+
 _OURS: Final = "x-switchgear-"
 
 
@@ -169,7 +174,7 @@ class Exchange:
         """Take in the head of the answer; return the headers to pass on."""
         self._status = status
         kind = (_first(headers, "content-type") or "").partition(";")[0].strip().lower()
-        self._streaming = kind == "text/event-stream"
+        self._streaming = kind in _STREAMS
         self._retry_after = retry_after_of(headers, self._gate.clock.moment().wall / MICROS)
         self._reader = self._dialect.reader(
             self.facts,
@@ -195,9 +200,10 @@ class Exchange:
             raise RuntimeError(msg)
         if not chunk:
             return b""
-        if self._first_at is None:
+        passed = self._reader.feed(chunk)
+        if self._first_at is None and self._reader.started:
             self._first_at = self._gate.clock.moment()
-        return self._reader.feed(chunk)
+        return passed
 
     @property
     def complete(self) -> bool:
@@ -221,8 +227,8 @@ class Exchange:
         seen = self._reader.observe()
         failed = self._status >= 400  # noqa: PLR2004 - where HTTP's errors begin
         usage = seen.usage
-        if failed or not self.facts.billable:
-            usage = NO_USAGE if usage is None else usage
+        if (failed or not self.facts.billable) and (usage is None or not usage.tokens):
+            usage = NO_USAGE  # errors and free requests use nothing, not nobody-knows-what
         ok = not failed and seen.error is None and seen.verdict == "success"
         said = f"HTTP {self._status}" if failed else "the answer broke off" if seen.error is None else ""
         error = None if ok else " ".join(filter(None, (said, seen.error)))

@@ -284,7 +284,7 @@ class Limiter:
                     window.give(cell, surplus)
             grant.tokens = tokens
         self._leave(grant, now)
-        if surplus > 0:
+        if surplus > 0 and self._waiters:
             self._move_up(now)
 
     def cancel(self, grant: Grant, now: int) -> None:
