@@ -49,7 +49,6 @@ def test_an_exception_is_a_failure_of_the_service_and_goes_on(governor: Governor
 
 async def test_a_cancelled_block_says_nothing_about_the_service(governor: Governor) -> None:
     """Cancelling a task inside the block is no failure, and the call is on record as cancelled."""
-
     inside = asyncio.Event()
 
     async def work() -> None:
