@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
-import ipaddress
 import logging
 import signal
 import socket
@@ -19,6 +18,7 @@ from switchgear.clients.governor import Governor
 from switchgear.clock import SystemClock
 from switchgear.errors import ConfigError
 from switchgear.gateway.front import Front
+from switchgear.gateway.loopback import is_loopback
 from switchgear.gateway.proxy import Proxy
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.version import __version__
@@ -198,7 +198,7 @@ def _web_deps(governor: Governor) -> WebDeps:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    if not _is_loopback(host):
+    if not is_loopback(host):
         msg = (
             f"server.host {host}: this version listens on loopback addresses only (127.0.0.1, ::1, localhost), "
             "since it has no sign-in yet"
@@ -215,12 +215,3 @@ def _listen(host: str, port: int) -> socket.socket:
         else:
             msg = f"can't listen on {host} port {port}: {error.strerror}"
         raise ConfigError(msg) from None
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

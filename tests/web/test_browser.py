@@ -44,9 +44,8 @@ PAGES = {
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, for all tests of this file."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("there is no chromium on PATH")
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    assert chromium is not None, "there is no Chromium here: scripts/browser.sh says how to get one"
     from playwright.sync_api import sync_playwright
 
     with (
@@ -119,8 +118,7 @@ def _wait(page: Page, element: str, text: str) -> None:
 
 def _violations(page: Page) -> list[str]:
     """Return what axe-core finds, as rule and element."""
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed: run `make setup`")
+    assert AXE.exists(), "axe-core is not installed: run scripts/browser.sh"
     # By the debugger, since the page's own policy would rightly not let it in.
     page.evaluate(AXE.read_text(encoding="utf-8"))
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")

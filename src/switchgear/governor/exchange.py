@@ -282,7 +282,7 @@ class Exchange:
             (f"{_OURS}wait-ms", str(admitted.waited_us // 1000)),
         ]
         if settlement is not None and settlement.cost is not None:
-            headers.append((f"{_OURS}cost-usd", str(to_usd(settlement.cost))))
+            headers.append((f"{_OURS}cost-usd", f"{to_usd(settlement.cost):f}"))
         return headers
 
     def _ttft(self, admitted: Admitted) -> int | None:
