@@ -6,7 +6,6 @@ import asyncio
 import errno
 import gc
 import logging
-import signal
 import socket
 import threading
 from contextlib import ExitStack, suppress
@@ -43,7 +42,9 @@ _log = logging.getLogger("switchgear.server")
 
 
 def serve(config: Config, *, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
-    """Run until SIGINT or SIGTERM; then let calls in flight end, settle them, and return.
+    """Run until SIGINT or SIGTERM; then let calls in flight end and settle them.
+
+    The signal is raised once more when all is done, so the caller's own handler decides how to end.
 
     Args:
         config: everything else.
@@ -56,9 +57,6 @@ def serve(config: Config, *, host: str | None, port: int | None, announce: Calla
         LedgerError: the ledger can't be opened.
     """
     server = Server(config, host=host, port=port)
-    # Uvicorn raises the signal that stopped it once more when it is done; by then there is nothing left to stop.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
     try:
         server.run(announce)
     finally:

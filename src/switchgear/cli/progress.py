@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     from switchgear.drills.demo.traffic import Act
 
 __all__ = ["watch"]
+
+_RULES: Final = {
+    "budget": "a budget",
+    "breaker": "the breaker",
+    "rate_limit": "a rate limit",
+    "unpriced": "the want of a price",
+}
 
 
 def watch(traffic: Iterable[tuple[Act, Sent]], acts: Sequence[Act]) -> list[Sent]:
@@ -39,13 +47,8 @@ def _live(traffic: Iterable[tuple[Act, Sent]], acts: Sequence[Act]) -> Iterator[
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True, no_color=click.get_current_context().color is False or None, highlight=False)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(20),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
+    text = TextColumn("{task.description}")
+    columns = (SpinnerColumn(), text, BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         line = progress.add_task("", total=sum(act.calls for act in acts))
         for act, pairs in groupby(traffic, key=itemgetter(0)):
@@ -60,14 +63,11 @@ def _live(traffic: Iterable[tuple[Act, Sent]], acts: Sequence[Act]) -> Iterator[
 
 def _told(sent: Sequence[Sent]) -> str:
     """Return the counts of *sent* in words, leaving out what did not happen."""
-    refused: dict[str, int] = {}
-    for one in sent:
-        if one.refused_by is not None:
-            refused[one.refused_by] = refused.get(one.refused_by, 0) + 1
+    refused = Counter(one.refused_by for one in sent if one.refused_by is not None)
     failed = sum(one.failed for one in sent)
-    parts = [f"{len(sent) - failed - sum(refused.values())} ok"]
-    parts += [f"{failed} failed"] if failed else []
-    parts += [
-        f"{count} {'skipped' if reason == 'skip' else f'refused by {reason}'}" for reason, count in refused.items()
-    ]
+    parts = [f"{len(sent) - failed - refused.total()} ok"]
+    if failed:
+        parts.append(f"{failed} failed")
+    for reason, count in refused.items():
+        parts.append(f"{count} skipped by a budget" if reason == "skip" else f"{count} refused by {_RULES[reason]}")
     return ", ".join(parts)
