@@ -44,19 +44,23 @@ def _plain(traffic: Iterable[tuple[Act, Sent]]) -> Iterator[Sent]:
 
 def _live(traffic: Iterable[tuple[Act, Sent]], acts: Sequence[Act]) -> Iterator[Sent]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.table import Column
 
     console = Console(stderr=True, no_color=click.get_current_context().color is False or None, highlight=False)
-    text = TextColumn("{task.description}")
-    columns = (SpinnerColumn(), text, BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        line = progress.add_task("", total=sum(act.calls for act in acts))
+    text = TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
+    rate, left = TextColumn("{task.fields[rate]}"), TimeRemainingColumn(compact=True)
+    columns = (SpinnerColumn(), text, BarColumn(12), MofNCompleteColumn(), rate, TextColumn("ETA"), left)
+    with Progress(*columns, console=console, transient=True, expand=True) as progress:
+        line = progress.add_task("", total=sum(act.calls for act in acts), rate="")
         for act, pairs in groupby(traffic, key=itemgetter(0)):
             progress.update(line, description=act.title)
             sent: list[Sent] = []
             for _, one in pairs:
                 sent.append(one)
                 progress.advance(line)
+                speed = progress.tasks[line].speed
+                progress.update(line, rate=f"{speed:.1f} calls/s" if speed else "")
                 yield one
             console.print(f"{act.title}: {_told(sent)}", markup=False)
 
