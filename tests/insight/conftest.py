@@ -5,13 +5,19 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from switchgear.calls import NO_USAGE, Attribution, Call, Refusal, Usage
+from switchgear.ledger import Ledger
+from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled
 from switchgear.ledger.views import CallFilter, CallPage, CallRow, EventRow, Totals
 from switchgear.state.base import BreakerView, BudgetView, LimitView
+from switchgear.testing import ManualClock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from switchgear.calls import CallStatus
     from switchgear.clock import Moment
+    from switchgear.ledger.commit import Commit
     from switchgear.ledger.views import Dimension
 
 
@@ -171,3 +177,88 @@ def state() -> FakeState:
 def make() -> type[Make]:
     """Make views and sums."""
     return Make
+
+
+class Book:
+    """A real ledger in memory, and how a test writes calls into it."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger.open("sqlite://", clock=ManualClock())
+        self._number = 0
+        self._last: Commit | None = None
+
+    def call(
+        self,
+        at: int,
+        *,
+        service: str = "openai",
+        model: str | None = "gpt-5",
+        status: CallStatus = "ok",
+        cost: int | None = 1_000,
+        usage: Usage = NO_USAGE,
+        on: Attribution | None = None,
+    ) -> None:
+        """Write one call that began at *at*; ``reserved`` leaves it on the wire."""
+        self._number += 1
+        call = Call(
+            id=f"call-{self._number}",
+            service=service,
+            endpoint="/v1",
+            model=model,
+            attribution=on or Attribution(),
+        )
+        if status == "refused":
+            refusal = Refusal(reason="budget", rule="small", service=service, message="no")
+            self._last = self.ledger.refuse(AttemptRefused(call=call, refusal=refusal, cost=cost, at=at, waited_us=0))
+            return
+        self._last = self.ledger.reserve(
+            AttemptReserved(call=call, cost=cost, price_version="2026-11", started_at=at, waited_us=0)
+        )
+        if status == "reserved":
+            return
+        self._last = self.ledger.settle(
+            AttemptSettled(
+                call_id=call.id,
+                attempt=1,
+                status=status,
+                usage=usage,
+                cost=cost,
+                price_version="2026-11",
+                estimated=False,
+                http_status=200,
+                error=None,
+                model=None,
+                ttft_us=None,
+                duration_us=1_000,
+            )
+        )
+
+    def done(self) -> Ledger:
+        """Return the ledger when everything is in it."""
+        if self._last is not None:
+            self._last.wait(10)
+        return self.ledger
+
+
+@pytest.fixture(scope="session")
+def make_book() -> Iterator[Callable[[], Book]]:
+    """Make empty books, which are closed in the end."""
+    made: list[Book] = []
+
+    def make() -> Book:
+        while len(made) > 1:
+            made.pop(0).ledger.close()
+        made.append(Book())
+        return made[-1]
+
+    yield make
+    for book in made:
+        book.ledger.close()
+
+
+@pytest.fixture
+def book() -> Iterator[Book]:
+    """An empty book."""
+    made = Book()
+    yield made
+    made.ledger.close()

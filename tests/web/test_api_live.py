@@ -88,7 +88,8 @@ def test_every_address_of_the_api_is_described(full: Place) -> None:
     """The OpenAPI document names every route, its answer, and no schema that is not there."""
     document = full.client().get("/openapi.json").json()
 
-    wanted = {f"/api/{noun}" for noun in ("health", "metrics", "calls", "budgets", "breakers", "limits", "services")}
+    nouns = ("health", "metrics", "calls", "budgets", "breakers", "limits", "services", "usage", "costs", "forecast")
+    wanted = {f"/api/{noun}" for noun in nouns}
     assert wanted | {"/api/calls/{call_id}", "/metrics", "/healthz", "/readyz"} == set(document["paths"])
     text = full.client().get("/openapi.json").text
     schemas = document["components"]["schemas"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from switchgear.cli import source
+from switchgear.cli import budget_forecast, source
 from switchgear.cli.base import Group
 from switchgear.cli.names import refuse_unknown
 from switchgear.cli.output import Cell, json_option, print_facts, print_json, print_table, say, text_of
@@ -77,6 +77,9 @@ def show_budget(name: str, config_path: Path | None, url: str | None, as_json: b
         if at:
             click.echo()
         print_facts(_facts(item, now))
+
+
+command.add_command(budget_forecast.command)
 
 
 def table_row(item: Mapping[str, Any], now: dt.datetime) -> tuple[Cell | str, ...]:

@@ -19,7 +19,12 @@ COMMANDS: Final = {
     "doctor": ("switchgear.cli.doctor", "Check the installation and the configuration."),
     "services": ("switchgear.cli.services", "Show the services, their breakers and limits."),
     "budgets": ("switchgear.cli.budgets", "Show what budgets hold and what is left."),
+    "usage": ("switchgear.cli.usage", "Show usage and cost over time and by group."),
+    "costs": ("switchgear.cli.costs", "Report costs, and compare them with a provider's."),
     "calls": ("switchgear.cli.calls", "Look up calls in the ledger."),
+    "ledger": ("switchgear.cli.ledger", "Check, export, back up and prune the ledger."),
+    "backtest": ("switchgear.cli.backtest", "Replay recorded calls through other limits, breakers and budgets."),
+    "db": ("switchgear.cli.db", "Show and upgrade the schema of the ledger."),
     "local": ("switchgear.cli.local", "Manage the model that runs on this machine."),
     "version": ("switchgear.cli.version", "Print the version."),
 }

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from switchgear.cli.settings import Settings
     from switchgear.insight.snapshot import MetricsCollector
     from switchgear.ledger import Ledger
+    from switchgear.ledger.reader import LedgerReader
 
-__all__ = ["budgets", "open_ledger", "server_url", "services"]
+__all__ = ["budgets", "forecasts", "open_ledger", "server_url", "services"]
 
 
 def server_url(settings: Settings, given: str | None) -> str:
@@ -52,7 +53,7 @@ def services(settings: Settings, url: str | None) -> list[dict[str, Any]]:
         from switchgear.insight.metrics import plain
         from switchgear.insight.service_item import ServiceList
 
-        with _rebuilt(settings) as collector:
+        with _rebuilt(settings) as (collector, _):
             found = plain(ServiceList.of(settings.config, collector))
     return list(found["items"])
 
@@ -61,9 +62,34 @@ def budgets(settings: Settings, url: str | None) -> list[dict[str, Any]]:
     """Return the items of ``/api/budgets``; raises as *services*."""
     found = _asked(settings, url, "/api/budgets")
     if found is None:
-        with _rebuilt(settings) as collector:
+        with _rebuilt(settings) as (collector, _):
             found = {"items": [budget.to_dict() for budget in collector.budgets()]}
     return list(found["items"])
+
+
+def forecasts(settings: Settings, url: str | None, budget: str) -> list[dict[str, Any]]:
+    """Return the items of ``/api/forecast`` for *budget*, all pages; raises as *services*."""
+    from urllib.parse import urlencode
+
+    where = {"budget": budget, "limit": "10"}
+    found = _asked(settings, url, f"/api/forecast?{urlencode(where)}")
+    if found is not None:
+        items = list(found["items"])
+        while found["next"] is not None:
+            page = urlencode({**where, "after": found["next"]})
+            found = fetch(server_url(settings, url), f"/api/forecast?{page}")
+            items += found["items"]
+        return items
+    from zoneinfo import ZoneInfo
+
+    from switchgear.clock import SystemClock
+    from switchgear.insight.forecast_budgets import forecasts as made
+    from switchgear.insight.metrics import plain
+
+    zone = ZoneInfo(settings.config.server.reporting_timezone)
+    with _rebuilt(settings) as (collector, reader):
+        budgets = [one for one in collector.budgets() if one.name == budget]
+        return [plain(one) for one in made(reader.usage, budgets, now=SystemClock().moment().wall, zone=zone)]
 
 
 def _asked(settings: Settings, url: str | None, path: str) -> dict[str, Any] | None:
@@ -78,8 +104,8 @@ def _asked(settings: Settings, url: str | None, path: str) -> dict[str, Any] | N
 
 
 @contextmanager
-def _rebuilt(settings: Settings) -> Iterator[MetricsCollector]:
-    """Yield the numbers that a server would start with now."""
+def _rebuilt(settings: Settings) -> Iterator[tuple[MetricsCollector, LedgerReader]]:
+    """Yield the numbers that a server would start with now, and the ledger's reader."""
     from switchgear.clock import SystemClock
     from switchgear.governor.opening import state_of
     from switchgear.insight.snapshot import MetricsCollector
@@ -95,4 +121,4 @@ def _rebuilt(settings: Settings) -> Iterator[MetricsCollector]:
         url = "sqlite://"
     with Ledger.open(url, clock=clock, writable=url == "sqlite://") as ledger:
         state = state_of(settings.config, ledger, clock)
-        yield MetricsCollector(ledger.reader, state, clock, config=settings.config)
+        yield MetricsCollector(ledger.reader, state, clock, config=settings.config), ledger.reader

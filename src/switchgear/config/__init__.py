@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from switchgear.config.checks import ATTRIBUTES, RESERVED_NAMES
-from switchgear.config.load import default, load, load_text
+from switchgear.config.load import default, load, load_over, load_text
 from switchgear.config.model import (
     BreakerConfig,
     BudgetConfig,
@@ -34,5 +34,6 @@ __all__ = [
     "StateConfig",
     "default",
     "load",
+    "load_over",
     "load_text",
 ]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["default", "load", "load_text"]
+__all__ = ["default", "load", "load_over", "load_text"]
 
 _POSITION: Final = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", re.DOTALL)
 _TWICE: Final = re.compile(r"Cannot declare (\(.*\)) twice", re.DOTALL)
@@ -46,6 +46,23 @@ def load(path: Path | None, *, environ: Mapping[str, str]) -> Config:
     """
     if path is None:
         return load_text("", name="", environ=environ)
+    return load_text(_text_of(path), name=str(path), environ=environ)
+
+
+def load_over(path: Path, under: Path | None, *, environ: Mapping[str, str]) -> Config:
+    """Return the configuration of the file at *path* laid over that of *under*, which must be valid.
+
+    Tables are merged key by key; anything else that *path* names, the list of budgets too, takes the
+    place of what *under* has.
+
+    Raises:
+        ConfigError: as *load*, told of *path*.
+    """
+    below = "" if under is None else _text_of(under)
+    return load_text(_text_of(path), name=str(path), environ=environ, under=below)
+
+
+def _text_of(path: Path) -> str:
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
@@ -56,34 +73,37 @@ def load(path: Path | None, *, environ: Mapping[str, str]) -> Config:
         msg = f"{path}: can't be read: {reason}"
         raise ConfigError(msg) from None
     try:
-        text = raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         msg = f"{path}:{line}: is not UTF-8 text"
         raise ConfigError(msg) from None
-    return load_text(text, name=str(path), environ=environ)
 
 
-def load_text(text: str, *, name: str = "switchgear.toml", environ: Mapping[str, str] | None = None) -> Config:
+def load_text(
+    text: str, *, name: str = "switchgear.toml", environ: Mapping[str, str] | None = None, under: str | None = None
+) -> Config:
     """Return the configuration in *text* as *load* would; *name* stands for the file in errors.
+
+    *under* is another one, known to be valid, that it is laid over: see *load_over*.
 
     Raises:
         ConfigError: as *load*.
     """
     try:
-        return _checked(text, name, environ or {})
+        return _checked(text, name, environ or {}, under)
     except RecursionError:
         msg = f"{name}: is nested too deeply"
         raise ConfigError(msg) from None
 
 
-def _checked(text: str, name: str, environ: Mapping[str, str]) -> Config:
+def _checked(text: str, name: str, environ: Mapping[str, str], under: str | None) -> Config:
     try:
-        data = tomllib.loads(text)
+        data = tomllib.loads(text) if under is None else _merged(_filled_in(under), tomllib.loads(text))
     except ValueError as error:
         raise ConfigError(_syntax(str(error), text, name)) from None
     if data.get("services", {}) == {}:
-        data["services"] = {name: {} for name in PRESETS}
+        data["services"] = _built_in()
     laid = overlay(data, environ)
     _flatten_tags(data)
     source = Source(name, data, key_lines(text), laid.variables)
@@ -97,6 +117,25 @@ def _checked(text: str, name: str, environ: Mapping[str, str]) -> Config:
     if problems:
         raise source.error(problems)
     return config
+
+
+def _built_in() -> dict[str, Any]:
+    return {name: {} for name in PRESETS}
+
+
+def _filled_in(text: str) -> dict[str, Any]:
+    data = tomllib.loads(text)
+    return data if data.get("services") else {**data, "services": _built_in()}
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return *above* laid over *below*."""
+    found = {**below, **above}
+    for key, value in above.items():
+        lower = below.get(key)
+        if isinstance(value, dict) and isinstance(lower, dict):
+            found[key] = _merged(lower, value)
+    return found
 
 
 def _syntax(said: str, text: str, name: str) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from switchgear.config.model import Config
     from switchgear.insight.snapshot import MetricsCollector
 
-__all__ = ["ServiceItem", "ServiceList"]
+__all__ = ["ServiceItem", "ServiceList", "providers_of"]
 
 
 class ServiceItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,3 +52,8 @@ class ServiceList(msgspec.Struct, frozen=True, kw_only=True):
                 for name, service in config.services.items()
             )
         )
+
+
+def providers_of(config: Config) -> dict[str, str]:
+    """Return the provider of each service of *config*; a service without one is its own."""
+    return {name: service.provider or name for name, service in config.services.items()}

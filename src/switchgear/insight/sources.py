@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from switchgear.clock import Moment
+    from switchgear.ledger.usage_views import Cut, Steps, UnitSum, UsageFilter, UsageSum
     from switchgear.ledger.views import CallFilter, CallPage, CallRow, Dimension, EventRow, Totals
     from switchgear.state.base import BreakerView, BudgetView, LimitView
 
-__all__ = ["CallLedger", "LiveNumbers"]
+__all__ = ["CallLedger", "CostLedger", "LiveNumbers", "UsageLedger"]
 
 
 class CallLedger(Protocol):
@@ -44,6 +45,38 @@ class CallLedger(Protocol):
 
     def events(self, *, kind: str | None = None, limit: int = 50) -> tuple[EventRow, ...]:
         """Return the newest events first."""
+
+
+class UsageLedger(Protocol):
+    """The part of the ledger's reader that reports of usage and cost need. Every method raises LedgerError."""
+
+    def extent(self) -> tuple[int, int] | None:
+        """Return from when to when there are roll-ups; None: there are none."""
+
+    def rollup_sums(self, where: UsageFilter, *, by: Sequence[str] = (), cut: Cut | None = None) -> Sequence[UsageSum]:
+        """Return sums over roll-ups by service, model, layer, key, status, for each piece of *cut*."""
+
+    def row_sums(self, where: UsageFilter, *, by: Sequence[str] = (), cut: Cut | None = None) -> Sequence[UsageSum]:
+        """Return the same from rows, also by job, run and ``tag.<name>``; a group may come several times."""
+
+    def job_sums(self) -> Sequence[UsageSum]:
+        """Return the sums of each job since the first call."""
+
+    def units(self, where: UsageFilter, *, by: Sequence[str] = ()) -> Sequence[UnitSum]:
+        """Return the units that are no tokens, from rows; a group may come several times."""
+
+    def history(
+        self, steps: Steps, *, tokens: bool, match: Mapping[str, str], each: str | None = None
+    ) -> dict[str | None, dict[int, int]]:
+        """Return what a budget's calls used, for each value of *each* and each step that has any."""
+
+
+class CostLedger(CallLedger, Protocol):
+    """Both: calls one by one, and what reports ask."""
+
+    @property
+    def usage(self) -> UsageLedger:
+        """Return what reports of usage and cost ask."""
 
 
 class LiveNumbers(Protocol):

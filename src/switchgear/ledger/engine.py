@@ -120,7 +120,8 @@ def _opener(path: Path | None, *, durability: Durability, read_only: bool) -> Ca
     if read_only:
         pragmas.append("query_only = ON")
     elif path is not None:
-        pragmas += ["journal_mode = WAL", f"wal_autocheckpoint = {_CHECKPOINT_PAGES}"]
+        # The first holds for a file that is made now: what is pruned can be given back to the disk.
+        pragmas += ["auto_vacuum = INCREMENTAL", "journal_mode = WAL", f"wal_autocheckpoint = {_CHECKPOINT_PAGES}"]
         pragmas.append(f"synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
 
     def connect() -> sqlite3.Connection:

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, text
 
 from switchgear.ledger.engine import reading
 from switchgear.ledger.schema import BUCKET_US, NOT_OK, SUMS, attempts, events, job_totals, rollups
+from switchgear.ledger.usage_queries import UsageReader
 from switchgear.ledger.views import CallFilter, CallPage, CallRow, EventRow, Totals
 
 if TYPE_CHECKING:
@@ -30,10 +31,15 @@ _FLAGS: Final = ("streamed", "estimated")
 
 
 class LedgerReader:
-    """Reads over connections of its own: it never waits for the writer, nor the writer for it."""
+    """Reads over connections of its own: it never waits for the writer, nor the writer for it.
+
+    Attributes:
+        usage: what reports of usage and cost ask.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine: Final = engine
+        self.usage: Final = UsageReader(engine)
 
     def calls(self, where: CallFilter | None = None, *, limit: int = 50, after: str | None = None) -> CallPage:
         """Return attempts, newest first.

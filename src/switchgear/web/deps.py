@@ -9,7 +9,7 @@ import msgspec
 from switchgear.clock import Clock
 from switchgear.config.model import Config
 from switchgear.insight.snapshot import MetricsCollector
-from switchgear.insight.sources import CallLedger
+from switchgear.insight.sources import CostLedger
 
 __all__ = ["WebDeps"]
 
@@ -27,7 +27,7 @@ class WebDeps(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     collector: MetricsCollector
-    reader: CallLedger
+    reader: CostLedger
     config: Config
     clock: Clock
     version: str

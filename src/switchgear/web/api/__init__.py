@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
-from switchgear.web.api import breakers, budgets, calls, health, limits, metrics, probes, services
+from switchgear.web.api import (
+    breakers,
+    budgets,
+    calls,
+    costs,
+    forecast,
+    health,
+    limits,
+    metrics,
+    probes,
+    services,
+    usage,
+)
 from switchgear.web.respond import describe
 
 if TYPE_CHECKING:
@@ -16,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["install_api"]
 
-_NOUNS = (health, metrics, calls, budgets, breakers, limits, services, probes)
+_NOUNS = (health, metrics, calls, budgets, breakers, limits, services, usage, costs, forecast, probes)
 
 
 def install_api(app: FastAPI, deps: WebDeps) -> None:

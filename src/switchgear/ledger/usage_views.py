@@ -1,0 +1,62 @@
+"""What reports ask the ledger, and what it answers. Instants are epoch microseconds, money is nano-USD."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from switchgear.ledger.views import Totals
+
+__all__ = ["ROLLED_UP", "Cut", "Steps", "UnitSum", "UsageFilter", "UsageSum"]
+
+ROLLED_UP: Final = ("service", "model", "layer", "key", "status")
+"""What roll-ups can be grouped by; attempts can also by ``job``, ``run`` and ``tag.<name>``."""
+
+
+class UsageFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which attempts are wanted; None: any. *since* is inclusive, *until* is not; whole quarters of an hour."""
+
+    service: str | None = None
+    model: str | None = None
+    layer: str | None = None
+    key: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+class Cut(msgspec.Struct, frozen=True, kw_only=True):
+    """How time is cut: in pieces of *size_us*, after the clock was put forward by a shift.
+
+    Attributes:
+        size_us: the length of a piece in microseconds.
+        shifts: ``(before, shift)`` in order of time: instants before *before* are put forward by
+            *shift* microseconds; the last one holds for the rest.
+    """
+
+    size_us: int
+    shifts: tuple[tuple[int, int], ...] = ((0, 0),)
+
+
+class UsageSum(msgspec.Struct, frozen=True, gc=False):
+    """Sums of one group in one piece of time; *at* is an instant in that piece, None without a cut."""
+
+    at: int | None
+    group: tuple[str | None, ...]
+    totals: Totals
+
+
+class UnitSum(msgspec.Struct, frozen=True):
+    """How much of each unit that is no token one group used."""
+
+    group: tuple[str | None, ...]
+    units: dict[str, int]
+
+
+class Steps(msgspec.Struct, frozen=True, kw_only=True):
+    """How time is cut: steps of *size_us* from *since* to before *until*, the clock put forward by *shift_us*."""
+
+    since: int
+    until: int
+    size_us: int
+    shift_us: int = 0
