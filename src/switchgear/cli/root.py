@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "services": ("switchgear.cli.services", "Show the services, their breakers and limits."),
     "budgets": ("switchgear.cli.budgets", "Show what budgets hold and what is left."),
     "calls": ("switchgear.cli.calls", "Look up calls in the ledger."),
+    "prices": ("switchgear.cli.prices", "Show what models cost, and which have no price."),
     "local": ("switchgear.cli.local", "Manage the model that runs on this machine."),
     "version": ("switchgear.cli.version", "Print the version."),
 }

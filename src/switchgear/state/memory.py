@@ -11,20 +11,24 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from switchgear.events import BreakerChanged, BudgetCrossed
+from switchgear.calls import Refusal
+from switchgear.clock import micros
+from switchgear.events import BreakerChanged
 from switchgear.policies.breaker import Breaker, BreakerRule, Change, Permit
-from switchgear.policies.budget import BudgetRule, Pot, period_of
 from switchgear.policies.limiter import Grant, LimitDenial, Limiter, LimitRule, Queued
 from switchgear.state import refusals
-from switchgear.state.base import Account, Admission, BreakerView, BudgetView, LimitView, Waiting
+from switchgear.state.accounts import Accounts, Hold
+from switchgear.state.base import Admission, BreakerView, LimitView, Waiting
+from switchgear.state.twins import Twins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from switchgear.calls import Outcome, Refusal
+    from switchgear.calls import Outcome
     from switchgear.clock import Moment
-    from switchgear.events import Event
-    from switchgear.state.base import AdmissionRequest, History
+    from switchgear.events import BudgetCrossed, Event
+    from switchgear.policies.budget import BudgetRule
+    from switchgear.state.base import AdmissionRequest, BudgetView, History
 
 __all__ = ["MemoryState", "ServiceRules"]
 
@@ -48,17 +52,20 @@ class _Service:
 class _Held:
     """What one admission holds."""
 
-    __slots__ = ("grant", "holds", "permit", "service", "tokens")
+    __slots__ = ("grant", "holds", "permit", "service", "since", "tokens")
 
-    def __init__(self, service: _Service, grant: Grant, permit: Permit, tokens: int) -> None:
+    def __init__(
+        self, service: _Service, grant: Grant, permit: Permit, tokens: int, holds: list[Hold], since: int
+    ) -> None:
         self.service = service
+        self.since: Final = since
         self.grant = grant
         self.permit = permit
         self.tokens = tokens
-        self.holds: list[tuple[Account, Pot, int]] = []
+        self.holds: Final = holds
 
 
-class MemoryState:
+class MemoryState(Twins):
     """A *State* in memory, for one process.
 
     Args:
@@ -70,8 +77,7 @@ class MemoryState:
     def __init__(self, *, services: Mapping[str, ServiceRules], budgets: Iterable[BudgetRule], started: Moment) -> None:
         self._lock: Final = threading.Lock()
         self._services: Final = {name: _Service(rules) for name, rules in sorted(services.items())}
-        self._budgets: Final = {rule.name: rule for rule in budgets}
-        self._pots: dict[Account, Pot] = {}
+        self._accounts: Final = Accounts(budgets, started)
         self._held: dict[int, _Held] = {}
         self._slots: dict[int, tuple[_Service, int]] = {}
         self._next = 1
@@ -93,7 +99,7 @@ class MemoryState:
             if entry is None:
                 return
             service, place = entry
-            service.limiter.withdraw(place, now.mono)
+            service.limiter.withdraw(place, now)
             wakers = self._wakers(service)
         for waker in wakers:
             waker()
@@ -104,9 +110,8 @@ class MemoryState:
             if held is None:
                 return
             held.service.breaker.record(held.permit, "neutral", now.mono)
-            held.service.limiter.cancel(held.grant, now.mono)
-            for _, pot, amount in held.holds:
-                pot.release(amount)
+            held.service.limiter.cancel(held.grant, now)
+            self._accounts.release(held.holds, now)
             wakers = self._wakers(held.service)
         for waker in wakers:
             waker()
@@ -117,12 +122,11 @@ class MemoryState:
             if held is None:
                 return ()
             tokens = held.tokens if outcome.usage is None else outcome.usage.tokens
-            held.service.limiter.settle(held.grant, tokens, now.mono)
-            for account, pot, amount in held.holds:
-                actual = cost if pot.rule.unit == "usd" else tokens
-                self._events += self._crossings(account, pot, pot.settle(amount, actual, now.mono), now)
+            self._settle_limits(held, tokens, outcome, now)
+            self._events += self._accounts.settle(held.holds, cost, tokens, now)
             retry_after = None if outcome.retry_after is None else round(outcome.retry_after * 1_000_000)
-            change = held.service.breaker.record(held.permit, outcome.verdict, now.mono, retry_after)
+            took = now.mono - held.since
+            change = held.service.breaker.record(held.permit, outcome.verdict, now.mono, retry_after, took)
             self._note(admission.service, held.service, change, now)
             events = self._drain()
             wakers = self._wakers(held.service)
@@ -130,18 +134,23 @@ class MemoryState:
             waker()
         return events
 
+    def extend(self, admission: Admission, cost: int | None, tokens: int, now: Moment) -> Refusal | None:
+        with self._lock:
+            held = self._held.get(admission.number)
+            return None if held is None else self._accounts.extend(admission.service, held.holds, cost, tokens, now)
+
+    def set_limit(self, budget: str, limit: int, now: Moment) -> tuple[int, tuple[BudgetCrossed, ...]]:
+        with self._lock:
+            old, events = self._accounts.set_limit(budget, limit, now)
+            return old, tuple(events)
+
     def restore(self, history: History, now: Moment) -> None:
         with self._lock:
             for past in history.calls:
                 if past.service in self._services:
                     at = now.mono - (now.wall - past.at)
-                    self._services[past.service].limiter.remember(min(at, now.mono), past.requests, past.tokens)
-            for spend in history.spend:
-                pot = self._pot(spend.account, now)
-                if pot is not None:
-                    pot.add(spend.cost if pot.rule.unit == "usd" else spend.tokens, now.mono)
-                    pot.unpriced += spend.unpriced
-                    pot.arm(now.mono)
+                    self._services[past.service].limiter.remember(min(at, now.mono), past.requests, past.tokens, now)
+            self._accounts.restore(history.limits, history.spend, now)
             for memory in history.breakers:
                 service = self._services.get(memory.service)
                 if service is not None and memory.state in {"open", "half_open"}:
@@ -167,20 +176,12 @@ class MemoryState:
                     free_at=None if free_at is None else now.wall + free_at - now.mono,
                 )
                 for name, service in self._services.items()
-                for rule, used, free_at in sorted(service.limiter.usage(now.mono), key=lambda row: row[0].name)
+                for rule, used, free_at in sorted(service.limiter.usage(now), key=lambda row: row[0].name)
             )
 
     def budgets(self, now: Moment) -> Sequence[BudgetView]:
         with self._lock:
-            for rule in self._budgets.values():
-                if rule.each is None:
-                    self._pot(Account(rule.name), now)
-            views = [
-                self._budget_view(account, pot, now)
-                for account in self._pots
-                if (pot := self._pot(account, now)) is not None
-            ]
-        return tuple(sorted(views, key=lambda view: (view.budget, view.value or "")))
+            return self._accounts.views(now)
 
     def poll(self, now: Moment) -> tuple[Event, ...]:
         """Let open breakers whose time has come go half-open; return the events of it."""
@@ -201,31 +202,35 @@ class MemoryState:
         if rejection is not None:
             self._give_back(service, place, now)
             return refusals.breaker_open(name, rejection, service.breaker, now)
-        pots = [(account, pot) for account in request.accounts if (pot := self._pot(account, now)) is not None]
-        for account, pot in pots:
-            need = self._need(pot, request)
-            if not pot.fits(need, now.mono):
-                self._give_back(service, place, now)
-                pot.refused += 1
-                return refusals.over_budget(name, account, pot, need, now)
+        holds = self._accounts.room(request, now)
+        if isinstance(holds, Refusal):
+            self._give_back(service, place, now)
+            return holds
         number = self._next_number()
         if isinstance(place, Queued):
             self._slots[number] = (service, place.slot)
+            self._accounts.leave(holds, now)
             return Waiting(slot=number, go_at=place.go_at, rule=place.rule.name)
-        held = _Held(service, place, service.breaker.take(now.mono), request.tokens)
-        for account, pot in pots:
-            need = self._need(pot, request)
-            pot.reserve(need)
-            held.holds.append((account, pot, need))
+        self._accounts.hold(holds)
+        held = _Held(service, place, service.breaker.take(now.mono), request.tokens, holds, now.mono)
         self._held[number] = held
         return Admission(number=number, service=name, events=self._drain())
 
     @staticmethod
+    def _settle_limits(held: _Held, tokens: int, outcome: Outcome, now: Moment) -> None:
+        limiter = held.service.limiter
+        limiter.settle(held.grant, tokens, now)
+        if outcome.quotas:
+            limiter.observe(outcome.quotas, now)
+        if outcome.retry_after is not None and outcome.verdict == "failure":
+            limiter.pause_until(now.mono + micros(outcome.retry_after), now)
+
+    @staticmethod
     def _give_back(service: _Service, place: Grant | Queued, now: Moment) -> None:
         if isinstance(place, Queued):
-            service.limiter.withdraw(place.slot, now.mono)
+            service.limiter.withdraw(place.slot, now)
         else:
-            service.limiter.cancel(place, now.mono)
+            service.limiter.cancel(place, now)
 
     def _ask_limiter(
         self, service: _Service, request: AdmissionRequest, now: Moment, slot: int | None
@@ -233,25 +238,10 @@ class MemoryState:
         if slot is not None:
             entry = self._slots.pop(slot, None)
             if entry is not None:
-                answer = service.limiter.resume(entry[1], now.mono)
+                answer = service.limiter.resume(entry[1], now)
                 if answer is not None:
                     return answer
-        return service.limiter.ask(request.tokens, now.mono, request.max_wait_us, request.waker)
-
-    @staticmethod
-    def _need(pot: Pot, request: AdmissionRequest) -> int:
-        return request.tokens if pot.rule.unit == "tokens" else request.cost or 0
-
-    def _pot(self, account: Account, now: Moment) -> Pot | None:
-        pot = self._pots.get(account)
-        if pot is not None and (pot.period.end is None or now.wall < pot.period.end):
-            return pot
-        rule = self._budgets.get(account.budget)
-        if rule is None:
-            return None
-        fresh = Pot(rule, period_of(rule, now.wall))
-        self._pots[account] = fresh
-        return fresh
+        return service.limiter.ask(request.tokens, now, request.max_wait_us, request.waker)
 
     def _next_number(self) -> int:
         number = self._next
@@ -290,21 +280,6 @@ class MemoryState:
             )
         )
 
-    @staticmethod
-    def _crossings(account: Account, pot: Pot, shares: tuple[float, ...], now: Moment) -> list[Event]:
-        return [
-            BudgetCrossed(
-                budget=account.budget,
-                value=account.value,
-                threshold=share,
-                used=pot.spent(now.mono),
-                limit=pot.rule.limit,
-                unit=pot.rule.unit,
-                at=now.wall,
-            )
-            for share in shares
-        ]
-
     def _breaker_view(self, name: str, service: _Service, now: Moment) -> BreakerView:
         breaker = service.breaker
         calls, failed, probes = breaker.counts(now.mono)
@@ -325,23 +300,4 @@ class MemoryState:
             probes=probes,
             max_probes=breaker.rule.probes,
             reason=breaker.reason,
-        )
-
-    @staticmethod
-    def _budget_view(account: Account, pot: Pot, now: Moment) -> BudgetView:
-        rule = pot.rule
-        return BudgetView(
-            budget=account.budget,
-            value=account.value,
-            kind=rule.action,
-            unit=rule.unit,
-            limit=rule.limit,
-            spent=pot.spent(now.mono),
-            reserved=pot.reserved,
-            period=rule.period,
-            period_start=pot.period.start,
-            period_end=pot.period.end,
-            thresholds=rule.thresholds,
-            unpriced=pot.unpriced,
-            refused=pot.refused,
         )
