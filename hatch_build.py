@@ -64,7 +64,7 @@ class StaticFiles(BuildHookInterface[Any]):
 
 
 def _npm_ci(folder: Path) -> None:
-    arguments = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    arguments = ["ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"]
     npm = shutil.which("npm")
     if npm is not None:
         result = subprocess.run([npm, *arguments], cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - fixed arguments

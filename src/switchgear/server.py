@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
-import ipaddress
 import logging
-import signal
 import socket
 import threading
 from contextlib import ExitStack, suppress
@@ -19,6 +17,7 @@ from switchgear.clients.governor import Governor
 from switchgear.clock import SystemClock
 from switchgear.errors import ConfigError
 from switchgear.gateway.front import Front
+from switchgear.gateway.loopback import is_loopback
 from switchgear.gateway.proxy import Proxy
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.version import __version__
@@ -43,7 +42,9 @@ _log = logging.getLogger("switchgear.server")
 
 
 def serve(config: Config, *, host: str | None, port: int | None, announce: Callable[[str], None]) -> None:
-    """Run until SIGINT or SIGTERM; then let calls in flight end, settle them, and return.
+    """Run until SIGINT or SIGTERM; then let calls in flight end and settle them.
+
+    The signal is raised once more when all is done, so the caller's own handler decides how to end.
 
     Args:
         config: everything else.
@@ -56,9 +57,6 @@ def serve(config: Config, *, host: str | None, port: int | None, announce: Calla
         LedgerError: the ledger can't be opened.
     """
     server = Server(config, host=host, port=port)
-    # Uvicorn raises the signal that stopped it once more when it is done; by then there is nothing left to stop.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
     try:
         server.run(announce)
     finally:
@@ -198,7 +196,7 @@ def _web_deps(governor: Governor) -> WebDeps:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    if not _is_loopback(host):
+    if not is_loopback(host):
         msg = (
             f"server.host {host}: this version listens on loopback addresses only (127.0.0.1, ::1, localhost), "
             "since it has no sign-in yet"
@@ -215,12 +213,3 @@ def _listen(host: str, port: int) -> socket.socket:
         else:
             msg = f"can't listen on {host} port {port}: {error.strerror}"
         raise ConfigError(msg) from None
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

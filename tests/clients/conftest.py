@@ -13,6 +13,7 @@ from switchgear.clients.async_transport import AsyncGovernedTransport
 from switchgear.clients.governor import Governor
 from switchgear.clients.transport import GovernedTransport
 from switchgear.config import Config
+from switchgear.drills.sandbox import Sandbox
 from switchgear.ledger.views import CallFilter, CallRow
 from switchgear.testing import FakeProvider, ManualClock
 
@@ -50,6 +51,36 @@ prices = { "*" = { request = "0.001" } }
 name = "small"
 match = { job = "small" }
 limit_usd = "0.0015"
+"""
+
+PYTHON_ONLY = """
+[services.llm]
+kind = "openai"
+base_url = "{url}"
+limits = {{ requests_per_minute = 1000 }}
+prices = {{ "m" = {{ input = "1", output = "2" }} }}
+
+[services.pages]
+kind = "http"
+limits = {{ requests_per_minute = 1000 }}
+breaker = {{ failure_threshold = 2 }}
+prices = {{ "*" = {{ request = "0.001", pages = "0.002" }} }}
+
+[services.tight]
+kind = "http"
+limits = {{ requests_per_minute = 1 }}
+max_wait = "0s"
+
+[[budgets]]
+name = "tiny"
+match = {{ job = "tiny" }}
+limit_usd = "0.0000001"
+
+[[budgets]]
+name = "optional"
+match = {{ job = "optional" }}
+limit_usd = "0.0000001"
+action = "skip"
 """
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hello"}], "max_tokens": 5}
@@ -146,3 +177,10 @@ def make_client(
 def client(make_client: Callable[..., Client]) -> Client:
     """A client of services without fallbacks."""
     return make_client()
+
+
+@pytest.fixture
+def governor(make_config: Callable[[str], Config], sandbox: Sandbox) -> Iterator[Governor]:
+    """An open governor in front of the sandbox; time stands still."""
+    with Governor(make_config(PYTHON_ONLY.format(url=sandbox.url)), clock=ManualClock(1_800_000_000.0)) as one:
+        yield one

@@ -172,7 +172,7 @@ def test_budget_11_a_client_that_leaves_takes_the_upstream_call_with_it(
     body = json.dumps({**CHAT, "stream": streamed, "max_tokens": 500}).encode()
     slow = "chunk_delay=100ms;output=500" if streamed else "hang"
     head = (
-        "POST /llm/v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+        "POST /llm/v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
         f"x-sandbox-fault: {slow}\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     host, port = server.url.removeprefix("http://").split(":")
@@ -205,7 +205,7 @@ async def test_budget_01_two_hundred_parallel_requests_on_room_for_three(server:
 
 def test_a_body_beyond_the_bound_is_turned_away(server: Server) -> None:
     """An upload larger than the gateway takes is a 413, not a full memory."""
-    head = f"POST /web/x HTTP/1.1\r\nhost: x\r\ncontent-length: {MAX_BODY + 1}\r\n\r\n".encode()
+    head = f"POST /web/x HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {MAX_BODY + 1}\r\n\r\n".encode()
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as one:
         one.sendall(head)
@@ -214,3 +214,13 @@ def test_a_body_beyond_the_bound_is_turned_away(server: Server) -> None:
             one.sendall(chunk)
         one.sendall(b"x")
         assert one.recv(65536).startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.parametrize("path", ["/", "/api/health", "/llm/v1/models"])
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("evil.example", 421), ("127.0.0.1.evil.example:80", 421), ("localhost:1", 200), ("[::1]:1", 200)],
+)
+def test_a_foreign_name_is_turned_away(client: httpx2.Client, path: str, host: str, status: int) -> None:
+    """A browser that was led here under another name (DNS rebinding) sees nothing and spends nothing."""
+    assert client.get(path, headers={"host": host}).status_code == status

@@ -22,11 +22,24 @@ class FakeLedger:
         self.rows: list[Totals] = []
         self.p95: int | None = None
         self.error: Exception | None = None
+        self.under_way: list[int] = []
         self.asked: list[dict[str, object]] = []
 
     def calls(self, where: CallFilter, *, limit: int = 50, after: str | None = None) -> CallPage:
         self.asked.append({"calls": where})
-        return CallPage(items=(), next=None)
+        if self.error is not None:
+            raise self.error
+        open_since = [at for at in self.under_way if where.until is None or at < where.until]
+        rows = tuple(self._row(at) for at in open_since) if where.status == "reserved" else ()
+        return CallPage(items=rows[:limit], next=None)
+
+    @staticmethod
+    def _row(at: int) -> CallRow:
+        fields: dict[str, object] = dict.fromkeys(CallRow.__struct_fields__)
+        texts = dict.fromkeys(("id", "call_id", "service", "endpoint"), "x")
+        numbers = {name: 0 for name in fields if name.endswith("tokens")} | {"attempt": 1, "waited_us": 0}
+        flags = {"streamed": False, "estimated": False, "tags": {}, "units": {}, "status": "reserved"}
+        return msgspec.convert({**fields, **texts, **numbers, **flags, "started_at": at}, CallRow)
 
     def call(self, call_id: str) -> tuple[CallRow, ...]:
         return ()
@@ -46,7 +59,7 @@ class FakeLedger:
         groups: dict[tuple[object, ...], dict[str, int]] = {}
         for row in self.rows:
             at = row.bucket or 0
-            if since is not None and at < since:
+            if (since is not None and at < since) or (until is not None and at >= until):
                 continue
             start = at - at % bucket_us if bucket_us else None
             sums = groups.setdefault((start, *(row.group.get(name) for name in by)), {})

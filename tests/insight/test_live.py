@@ -107,9 +107,9 @@ def test_criticality_comes_from_the_configuration(make: type[Make]) -> None:
 
 def test_a_limit_says_what_is_used_of_it(make: type[Make]) -> None:
     """Use is a percentage, rounded down."""
-    (metrics,) = limit_metrics([make.limit(599, 600)])
+    (metrics,) = limit_metrics([make.limit(5999, 6000)])
 
-    assert (metrics.used_percent, metrics.window_seconds) == (99.8, 60.0)
+    assert (metrics.used_percent, metrics.window_seconds) == (99.9, 60.0)
 
 
 def test_only_two_thresholds_make_a_critical_one(make: type[Make]) -> None:

@@ -6,6 +6,13 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from switchgear.calls import Outcome
+from switchgear.insight.snapshot import MetricsCollector
+from switchgear.policies.breaker import BreakerRule
+from switchgear.policies.budget import BudgetRule
+from switchgear.policies.limiter import LimitRule
+from switchgear.state.base import Account, Admission, AdmissionRequest
+from switchgear.state.memory import MemoryState, ServiceRules
 from switchgear.web.app import create_app
 
 if TYPE_CHECKING:
@@ -199,3 +206,28 @@ def test_every_state_of_a_breaker_has_its_words(place: Place, views: type[Views]
     place.state.breaker_views = [views.breaker("openai", state)]
 
     assert words in _text(place, "/services")
+
+
+def test_pages_read_a_state_that_really_governs(place: Place) -> None:
+    """Over a real MemoryState: what an admission holds is on the page, and gone when it is settled."""
+    now = place.clock.moment()
+    budget = BudgetRule(name="all", unit="usd", limit=1_000_000_000)
+    limit = LimitRule(name="requests_per_minute", unit="requests", limit=10, window_us=60_000_000)
+    rules = ServiceRules(limits=(limit,), breaker=BreakerRule())
+    state = MemoryState(services={"openai": rules}, budgets=[budget], started=now)
+    collector = MetricsCollector(place.ledger.reader, state, place.clock, config=place.deps.config)
+    deps = msgspec.structs.replace(place.deps, collector=collector)
+    real = msgspec.structs.replace(place, deps=deps, app=create_app(deps))
+    request = AdmissionRequest(service="openai", tokens=10, cost=250_000_000, accounts=(Account("all"),), max_wait_us=0)
+
+    admission = state.admit(request, now)
+    assert isinstance(admission, Admission)
+    held = _text(real, "/")
+    state.settle(admission, Outcome(status="ok", verdict="success"), 100_000_000, now)
+    settled = _text(real, "/")
+
+    assert "$0.00 spent · $0.25 reserved · $0.75 left of $1.00" in held
+    assert "1 / 10" in held
+    assert "$0.10 spent · $0.00 reserved · $0.90 left of $1.00" in settled
+    for address in ("/services", "/services/openai", "/budgets", "/calls", "/api/health", "/api/limits", "/metrics"):
+        assert real.client().get(address).status_code == 200

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from switchgear.calls import Usage
 from switchgear.wire.anthropic import IMAGE_TOKENS, AnthropicDialect
 from switchgear.wire.base import Observation, Reader, RequestFacts
-from switchgear.wire.bounds import TEMPLATE_TOKENS, TOOL_TOKENS
+from switchgear.wire.bounds import TOOL_TOKENS
 
 DIALECT = AnthropicDialect()
 USAGE = {
@@ -72,14 +72,14 @@ def pass_on(one: Reader, stream: bytes, size: int) -> tuple[bytes, bytes, Observ
 
 def test_a_request_says_model_stream_and_bounds() -> None:
     """The gate knows what to reserve before anything is sent."""
-    body = b'{"model":"claude-x","max_tokens":50,"stream":true,"messages":[{"role":"user","content":"Hi"}]}'
+    body = b'{"model":"claude-x","max_tokens":50,"stream":true,"messages":[{"role":"user","content":"Who are you?"}]}'
 
     assert DIALECT.facts(method="POST", path="/v1/messages?beta=true", content_type=None, body=body) == RequestFacts(
         endpoint="/v1/messages",
         surface="messages",
         model="claude-x",
         streamed=True,
-        bound=Usage(input_tokens=len(body) + TEMPLATE_TOKENS, output_tokens=50),
+        bound=Usage(input_tokens=len(body), output_tokens=50),
         max_output_given=True,
         is_json=True,
     )
@@ -109,7 +109,7 @@ def test_an_hour_in_the_cache_is_reserved_at_its_own_rate() -> None:
     body = json.dumps({"max_tokens": 1, "system": [block]}, separators=(",", ":")).encode()
     found = DIALECT.facts(method="POST", path="/v1/messages", content_type=None, body=body)
 
-    assert found.bound.units == (("cache_write_1h_tokens", len(body) + TEMPLATE_TOKENS),)
+    assert found.bound.units == (("cache_write_1h_tokens", len(body)),)
 
 
 def test_unseen_input_may_be_cached_for_an_hour_too() -> None:
@@ -147,7 +147,7 @@ def test_tools_images_and_tiers_are_read() -> None:
         speed="fast",
     )
 
-    assert IMAGE_TOKENS + TOOL_TOKENS < found.bound.input_tokens < IMAGE_TOKENS + TOOL_TOKENS + TEMPLATE_TOKENS + 250
+    assert IMAGE_TOKENS + TOOL_TOKENS < found.bound.input_tokens < IMAGE_TOKENS + TOOL_TOKENS + 500
     assert found.input_bounded
     assert found.tier == "fast"
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from switchgear.calls import Usage
 from switchgear.wire.base import RequestFacts
-from switchgear.wire.bounds import TEMPLATE_TOKENS, TOOL_TOKENS
+from switchgear.wire.bounds import LEAST_CONVERSATION, TOOL_TOKENS
 from switchgear.wire.openai import OpenAIDialect, image_tokens
 
 json_values = st.recursive(
@@ -34,14 +34,14 @@ def read(body: bytes, path: str = "/v1/chat/completions", method: str = "POST") 
 
 def test_a_chat_request_says_model_stream_and_bounds() -> None:
     """The gate knows what to reserve before anything is sent."""
-    body = b'{"model":"gpt-4o","stream":true,"max_tokens":50,"n":3,"messages":[{"role":"user","content":"Hi"}]}'
+    body = b'{"model":"gpt-4o","stream":true,"max_tokens":50,"n":3,"messages":[{"role":"user","content":"Who?"}]}'
 
     assert read(body, "/v1/chat/completions?api-version=1") == RequestFacts(
         endpoint="/v1/chat/completions",
         surface="chat",
         model="gpt-4o",
         streamed=True,
-        bound=Usage(input_tokens=len(body) + TEMPLATE_TOKENS, output_tokens=150),
+        bound=Usage(input_tokens=len(body), output_tokens=150),
         max_output_given=True,
         choices=3,
         is_json=True,
@@ -179,17 +179,17 @@ def test_tools_and_audio_are_bounded() -> None:
     heard = facts(model="m", modalities=["text", "audio"], messages=[{"role": "user", "content": [audio]}])
     spoken = heard.bound_within(max_output=500, window=None)
 
-    assert tooled.bound.input_tokens > TOOL_TOKENS + TEMPLATE_TOKENS
+    assert tooled.bound.input_tokens > TOOL_TOKENS
     assert dict(heard.bound.units)["input_audio_tokens"] >= 1_000
     assert spoken is not None
     assert dict(spoken.units)["output_audio_tokens"] == 500
 
 
-def test_only_conversations_have_a_template() -> None:
-    """A template's own words come with chats and responses, not with completions and embeddings."""
+def test_only_conversations_have_a_least_bound() -> None:
+    """A chat template's own words come with chats and responses, not with completions and embeddings."""
     sizes = {path: facts(path, model="m").bound.input_tokens for path in ("/responses", "/completions", "/embeddings")}
 
-    assert sizes == {"/responses": 14 + TEMPLATE_TOKENS, "/completions": 14, "/embeddings": 14}
+    assert sizes == {"/responses": LEAST_CONVERSATION, "/completions": 14, "/embeddings": 14}
 
 
 def test_images_have_the_bound_of_their_model() -> None:

@@ -15,6 +15,7 @@ from switchgear.cli.settings import config_option, read
 from switchgear.cli.source import open_ledger
 from switchgear.cli.words import clock_time, outcome_cell, span, tokens, usd
 from switchgear.insight.outcomes import OUTCOMES
+from switchgear.money import to_nano
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -194,4 +195,7 @@ def _milliseconds(value: float | None) -> str:
 def _cost(item: Mapping[str, Any]) -> str:
     if item["cost_usd"] is None:
         return "-" if item["status"] in {"refused", "reserved"} else "unpriced"
-    return ("~" if item["estimated"] else "") + usd(item["cost_usd"])
+    if item["status"] == "refused":
+        return "-"
+    # What costs nothing is no estimate worth a sign.
+    return ("~" if item["estimated"] and to_nano(item["cost_usd"]) else "") + usd(item["cost_usd"])

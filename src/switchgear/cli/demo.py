@@ -122,7 +122,6 @@ def _print(summary: Summary) -> None:
             ("breaker", f"opened: {_yes(summary.breaker_opened)}, recovered: {_yes(summary.breaker_recovered)}"),
             ("server memory", memory),
             (f"{summary.model} said", text_of(" ".join(summary.text.split()))),
-            ("dashboard", summary.dashboard),
         )
     )
 

@@ -35,7 +35,7 @@ class Cell(NamedTuple):
 
 def paint(text: str, tone: Tone | None) -> str:
     """Return *text* in the colour of *tone*; click takes it out again where no colours are wanted."""
-    return text if tone is None else click.style(text, fg=_COLOURS[tone], bold=tone == "crit")
+    return text if tone is None else click.style(text, fg=_COLOURS[tone], bold=True if tone == "crit" else None)
 
 
 def text_of(value: object) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     from switchgear.drills.demo.traffic import Act
 
 __all__ = ["watch"]
+
+_RULES: Final = {
+    "budget": "a budget",
+    "breaker": "the breaker",
+    "rate_limit": "a rate limit",
+    "unpriced": "the want of a price",
+}
 
 
 def watch(traffic: Iterable[tuple[Act, Sent]], acts: Sequence[Act]) -> list[Sent]:
@@ -36,38 +44,34 @@ def _plain(traffic: Iterable[tuple[Act, Sent]]) -> Iterator[Sent]:
 
 def _live(traffic: Iterable[tuple[Act, Sent]], acts: Sequence[Act]) -> Iterator[Sent]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.table import Column
 
     console = Console(stderr=True, no_color=click.get_current_context().color is False or None, highlight=False)
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(20),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        line = progress.add_task("", total=sum(act.calls for act in acts))
+    text = TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"))
+    rate, left = TextColumn("{task.fields[rate]}"), TimeRemainingColumn(compact=True)
+    columns = (SpinnerColumn(), text, BarColumn(12), MofNCompleteColumn(), rate, TextColumn("ETA"), left)
+    with Progress(*columns, console=console, transient=True, expand=True) as progress:
+        line = progress.add_task("", total=sum(act.calls for act in acts), rate="")
         for act, pairs in groupby(traffic, key=itemgetter(0)):
             progress.update(line, description=act.title)
             sent: list[Sent] = []
             for _, one in pairs:
                 sent.append(one)
                 progress.advance(line)
+                speed = progress.tasks[line].speed
+                progress.update(line, rate=f"{speed:.1f} calls/s" if speed else "")
                 yield one
             console.print(f"{act.title}: {_told(sent)}", markup=False)
 
 
 def _told(sent: Sequence[Sent]) -> str:
     """Return the counts of *sent* in words, leaving out what did not happen."""
-    refused: dict[str, int] = {}
-    for one in sent:
-        if one.refused_by is not None:
-            refused[one.refused_by] = refused.get(one.refused_by, 0) + 1
+    refused = Counter(one.refused_by for one in sent if one.refused_by is not None)
     failed = sum(one.failed for one in sent)
-    parts = [f"{len(sent) - failed - sum(refused.values())} ok"]
-    parts += [f"{failed} failed"] if failed else []
-    parts += [
-        f"{count} {'skipped' if reason == 'skip' else f'refused by {reason}'}" for reason, count in refused.items()
-    ]
+    parts = [f"{len(sent) - failed - refused.total()} ok"]
+    if failed:
+        parts.append(f"{failed} failed")
+    for reason, count in refused.items():
+        parts.append(f"{count} skipped by a budget" if reason == "skip" else f"{count} refused by {_RULES[reason]}")
     return ", ".join(parts)

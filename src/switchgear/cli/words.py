@@ -29,9 +29,10 @@ __all__ = [
     "usd",
 ]
 
-_MINUTE: Final = 60
-_HOUR: Final = 3600
-_DAY: Final = 86400
+_UNITS: Final = ((86400, "d"), (3600, "h"), (60, "min"))
+# From here on the unit below would be rounded to "1000 ms" and "10.0 s".
+_TURNS_ONE_SECOND: Final = 0.9995
+_TURNS_TEN_SECONDS: Final = 9.95
 
 _BREAKERS: Final[dict[str, Cell]] = {
     "closed": Cell("closed", "ok"),
@@ -80,14 +81,13 @@ def span(seconds: float | None) -> str:
     """Return a span in its largest unit: ``120 ms``, ``2.1 s``, ``41 s``, ``4 min``, ``9 h``, ``3 d``."""
     if seconds is None:
         return "-"
-    if seconds < 1:
+    if seconds < _TURNS_ONE_SECOND:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < _MINUTE:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004 - two digits are enough
-    for size, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return "-"
+    if seconds < _TURNS_TEN_SECONDS:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    size, unit = next((one for one in _UNITS if whole >= one[0]), (1, "s"))
+    return f"{whole // size} {unit}"
 
 
 def instant(text: str | None) -> dt.datetime | None:

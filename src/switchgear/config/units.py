@@ -60,7 +60,7 @@ def parse_usd(value: object) -> int:
 Duration = Annotated[int, BeforeValidator(parse_duration), PlainSerializer(format_duration, return_type=str)]
 """Microseconds, written as text with a unit."""
 
-Usd = Annotated[int, BeforeValidator(parse_usd), PlainSerializer(lambda nano: str(to_usd(nano)), return_type=str)]
+Usd = Annotated[int, BeforeValidator(parse_usd), PlainSerializer(lambda nano: f"{to_usd(nano):f}", return_type=str)]
 """Nano-USD, written as a decimal string of USD."""
 
 Window = Annotated[

@@ -346,7 +346,7 @@ class Exchange:
         if admitted.call.degraded_from is not None:
             headers.append((f"{OURS}degraded-from", admitted.call.degraded_from))
         if settlement is not None and settlement.cost is not None:
-            headers.append((f"{OURS}cost-usd", str(to_usd(settlement.cost))))
+            headers.append((f"{OURS}cost-usd", f"{to_usd(settlement.cost):f}"))
         return headers
 
     def _ttft(self, admitted: Admitted) -> int | None:

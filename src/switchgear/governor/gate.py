@@ -294,7 +294,7 @@ class Gate:
         """Undo an admission that did not leave; its row may have been written all the same."""
         self.state.cancel(admitted.admission, self.clock.moment())
         self.ledger.settle(
-            self._row(admitted, Outcome(status="cancelled", verdict="neutral", error="never sent"), NO_USAGE, 0)
+            self._row(admitted, Outcome(status="cancelled", verdict="neutral", error="never sent"), NO_USAGE, 0, None)
         )
 
     def _settle(self, admitted: Admitted, outcome: Outcome) -> tuple[Settlement, Commit, tuple[Event, ...]]:
@@ -302,7 +302,7 @@ class Gate:
         call = admitted.call
         usage = admitted.call.bound if outcome.usage is None else outcome.usage
         estimated = outcome.estimated or outcome.usage is None
-        cost = self._cost(admitted, outcome, now)
+        cost, version = self._cost(admitted, outcome, now)
         events = self.state.settle(admitted.admission, outcome, cost, now)
         self._planner.learn(call, outcome)
         settled = CallSettled(
@@ -315,31 +315,33 @@ class Gate:
             at=now.wall,
         )
         self._record(events)
-        commit = self.ledger.settle(self._row(admitted, outcome, usage, cost))
+        commit = self.ledger.settle(self._row(admitted, outcome, usage, cost, version))
         return Settlement(usage=usage, cost=cost, estimated=estimated), commit, (*events, settled)
 
-    def _cost(self, admitted: Admitted, outcome: Outcome, now: Moment) -> int | None:
-        call = admitted.call
+    def _cost(self, admitted: Admitted, outcome: Outcome, now: Moment) -> tuple[int | None, str | None]:
+        """Return what the call cost, and the version of the price that says so."""
+        call, price = admitted.call, admitted.price
         if outcome.usage is None or not call.billable:
-            return admitted.cost
+            return admitted.cost, _version(price)
         if outcome.usage == NO_USAGE and outcome.status != "ok":
-            return 0  # nothing was delivered, and providers bill by what they deliver
-        price = admitted.price
+            return 0, _version(price)  # nothing was delivered, and providers bill by what they deliver
         model = outcome.model or call.model
         tier = outcome.tier or call.tier
         if (model, tier) != (call.model, call.tier):
             # What is billed counts, not what was asked for; a name nobody knows is priced as asked.
             price = self.book.price(call.service, model, now.wall, tier=tier) or price
-        return None if price is None else self.book.cost(price, outcome.usage)
+        return None if price is None else self.book.cost(price, outcome.usage), _version(price)
 
-    def _row(self, admitted: Admitted, outcome: Outcome, usage: Usage, cost: int | None) -> AttemptSettled:
+    def _row(
+        self, admitted: Admitted, outcome: Outcome, usage: Usage, cost: int | None, version: str | None
+    ) -> AttemptSettled:
         return AttemptSettled(
             call_id=admitted.call.id,
             attempt=admitted.call.attempt,
             status=outcome.status,
             usage=usage,
             cost=cost,
-            price_version=_version(admitted.price),
+            price_version=version,
             estimated=outcome.estimated or outcome.usage is None,
             http_status=outcome.http_status,
             error=outcome.error,

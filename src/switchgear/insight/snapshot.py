@@ -12,7 +12,8 @@ from switchgear.insight.days import day_start, from_micros, month_start
 from switchgear.insight.health import HealthRules, ServiceCalls, assess
 from switchgear.insight.live import breaker_metrics, budget_metrics, limit_metrics
 from switchgear.insight.metrics import MetricsSnapshot, RecentCalls
-from switchgear.insight.totals import recent_calls, token_metrics
+from switchgear.insight.past import PastSums
+from switchgear.insight.totals import by_service, recent_calls, token_metrics
 from switchgear.ledger.views import CallFilter
 
 if TYPE_CHECKING:
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
         TokenMetrics,
     )
     from switchgear.insight.sources import CallLedger, LiveNumbers
-    from switchgear.ledger.views import Totals
+    from switchgear.ledger.views import Dimension, Totals
 
 __all__ = ["MetricsCollector", "well"]
 
 _BUCKET: Final = 15 * 60 * MICROS
 _MINUTE: Final = 60 * MICROS
+_SHARES: Final[tuple[Dimension, ...]] = ("service", "model", "layer")
 
 
 def well() -> str | None:
@@ -70,6 +72,8 @@ class MetricsCollector:
         self._config = config
         self._zone = ZoneInfo(config.server.reporting_timezone)
         self._rules = rules or HealthRules()
+        self._past = PastSums(reader, _SHARES)
+        self._lifetime = PastSums(reader, ("service",))
         self._providers = {name: service.provider or name for name, service in config.services.items()}
         self.ledger_problem = ledger_problem
 
@@ -82,7 +86,11 @@ class MetricsCollector:
         moment = self._clock.moment()
         now = moment.wall
         breakers, limits, budgets = self._live(moment)
-        month = self._period("month", month_start(now, self._zone), now)
+        today = day_start(now, self._zone)
+        today_rows = self._reader.totals(since=today, by=_SHARES)
+        month_since = month_start(now, self._zone)
+        past = self._past.read(since=month_since, today=today, now=now)
+        month = self._period("month", (*past, *today_rows), month_since, now)
         errors_since = (now - 5 * _MINUTE) // _BUCKET * _BUCKET
         hour_since = (now - 60 * _MINUTE) // _BUCKET * _BUCKET
         hour_rows = self._reader.totals(since=hour_since, by=("service",))
@@ -102,7 +110,7 @@ class MetricsCollector:
             generated_at=from_micros(now),
             timezone=self._zone.key,
             health=health,
-            today=self._period("today", day_start(now, self._zone), now),
+            today=self._period("today", today_rows, today, now),
             month=month,
             errors=errors,
             hour=self._hour(hour_rows, since=hour_since, now=now),
@@ -150,7 +158,10 @@ class MetricsCollector:
         Raises:
             LedgerError: the ledger can't be read.
         """
-        return self._reader.totals(by=("service",))
+        now = self._clock.moment().wall
+        today = day_start(now, self._zone)
+        past = self._lifetime.read(since=None, today=today, now=now)
+        return by_service((*past, *self._reader.totals(since=today, by=("service",))))
 
     def _live(
         self, moment: Moment
@@ -161,8 +172,9 @@ class MetricsCollector:
             budget_metrics(self._state.budgets(moment), self._config.budgets),
         )
 
-    def _period(self, period: Literal["today", "month"], since: int, until: int) -> TokenMetrics:
-        rows = self._reader.totals(since=since, by=("service", "model", "layer"))
+    def _period(
+        self, period: Literal["today", "month"], rows: Sequence[Totals], since: int, until: int
+    ) -> TokenMetrics:
         return token_metrics(rows, period=period, since=since, until=until, providers=self._providers)
 
     def _hour(self, rows: Sequence[Totals], *, since: int, now: int) -> RecentCalls:

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from switchgear.insight.days import from_micros
 from switchgear.insight.metrics import RecentCalls, TokenMetrics, TokenShare
+from switchgear.ledger.views import Totals
 from switchgear.money import to_usd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Literal
 
-    from switchgear.ledger.views import Totals
-
-__all__ = ["recent_calls", "token_metrics"]
+__all__ = ["by_service", "recent_calls", "token_metrics"]
 
 _COUNTS: Final = (
     "calls",
@@ -82,6 +81,14 @@ def recent_calls(rows: Iterable[Totals], *, since: int, until: int, p95_us: int 
         error_rate=sums["failed"] / answered if answered else None,
         p95_ms=None if p95_us is None else p95_us / 1000,
     )
+
+
+def by_service(rows: Iterable[Totals]) -> tuple[Totals, ...]:
+    """Return *rows* added up for each service."""
+    groups: dict[str | None, list[Totals]] = {}
+    for row in rows:
+        groups.setdefault(row.group["service"], []).append(row)
+    return tuple(Totals(group={"service": name}, **_sums(group)) for name, group in groups.items())
 
 
 def _shares(rows: Iterable[Totals], name: Callable[[Totals], str | None]) -> tuple[TokenShare, ...]:

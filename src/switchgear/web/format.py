@@ -13,7 +13,18 @@ from switchgear.clock import MICROS
 from switchgear.insight.days import from_micros
 from switchgear.money import format_usd, to_nano
 
-__all__ = ["NOT_APPLICABLE", "Times", "duration", "milliseconds", "nano", "per_cent", "share", "tokens", "usd"]
+__all__ = [
+    "NOT_APPLICABLE",
+    "Times",
+    "duration",
+    "micros_as_ms",
+    "milliseconds",
+    "nano",
+    "per_cent",
+    "share",
+    "tokens",
+    "usd",
+]
 
 NOT_APPLICABLE: Final = "-"
 _NBSP: Final = "\N{NO-BREAK SPACE}"

@@ -12,7 +12,7 @@ import msgspec
 from switchgear.calls import Usage
 from switchgear.wire.anthropic_usage import MessagesTally, read_message
 from switchgear.wire.base import RequestFacts
-from switchgear.wire.bounds import TEMPLATE_TOKENS, Tool, input_bound, tool_tokens
+from switchgear.wire.bounds import LEAST_CONVERSATION, Tool, input_bound, tool_tokens
 from switchgear.wire.fields import Anything, Fields, Number, is_given, whole
 from switchgear.wire.generic import FREE_METHODS, endpoint_of
 from switchgear.wire.readers import answer_reader
@@ -66,7 +66,7 @@ class AnthropicDialect:
             return RequestFacts(endpoint=endpoint, billable=billable)
         bound = input_bound(body, IMAGE_TOKENS)
         tools, tools_bounded = tool_tokens(asked.tools)
-        tokens = bound.tokens + TEMPLATE_TOKENS + tools
+        tokens = max(bound.tokens + tools, LEAST_CONVERSATION)
         limit = whole(asked.max_tokens) or whole(asked.max_tokens_to_sample)
         return RequestFacts(
             endpoint=endpoint,

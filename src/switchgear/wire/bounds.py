@@ -15,9 +15,10 @@ What the body's size does not bound is counted apart:
 - **images**: *image_tokens* each, whatever their size; their base64 data is not text;
 - **audio**: a token for each 64 bytes of base64. Models take about ten tokens a second, and even
   6 kbit/s Opus has more than 640 bytes of base64 for these;
-- **the chat template**: *TEMPLATE_TOKENS* for a default system prompt that a model's template adds
-  to every conversation without one (SmolLM2's has 30 tokens, that of gpt-oss about 70); a self-hosted
-  model whose template says more needs a system prompt of your own to be bounded;
+- **the chat template** of an open model may add a default system prompt: no conversation is bounded
+  below *LEAST_CONVERSATION*, which covers that of SmolLM2 (30 tokens) and of gpt-oss (about 70)
+  around a message of a few words. A template that says more is bounded only under a system prompt of
+  your own, which replaces it; hosted providers bill none;
 - **tools**: *TOOL_TOKENS* for the instructions that a provider adds once tools are there, and as
   much again for each tool that is the provider's own invention (a shell, an editor);
 - **anything the body only refers to**, such as a file, an earlier response or the results of a
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "COUNTED_BYTES",
     "FRAME_TOKENS",
-    "TEMPLATE_TOKENS",
+    "LEAST_CONVERSATION",
     "TOOL_TOKENS",
     "InputBound",
     "Tool",
@@ -47,7 +48,7 @@ __all__ = [
     "tool_tokens",
 ]
 
-TEMPLATE_TOKENS: Final = 256
+LEAST_CONVERSATION: Final = 96
 TOOL_TOKENS: Final = 1024
 FRAME_TOKENS: Final = 3
 

@@ -12,7 +12,7 @@ import msgspec
 
 from switchgear.calls import Usage
 from switchgear.wire.base import RequestFacts, Surface
-from switchgear.wire.bounds import TEMPLATE_TOKENS, Tool, input_bound, tool_tokens
+from switchgear.wire.bounds import LEAST_CONVERSATION, Tool, input_bound, tool_tokens
 from switchgear.wire.fields import UNREADABLE, Anything, Fields, Number, is_given, whole
 from switchgear.wire.generic import FREE_METHODS, endpoint_of
 from switchgear.wire.openai_usage import ChatTally, ResponsesTally, read_answer
@@ -169,7 +169,7 @@ def _bound(asked: _Request, surface: Surface, body: bytes) -> tuple[Usage, bool,
     """Return the bound, whether its output holds, and whether its input holds."""
     inputs = input_bound(body, image_tokens(asked.model), counter_for(asked.model))
     tools, tools_bounded = tool_tokens(asked.tools)
-    template = TEMPLATE_TOKENS if surface in {"chat", "responses"} else 0
+    least = LEAST_CONVERSATION if surface in {"chat", "responses"} else 0
     limit = max(whole(asked.max_tokens), whole(asked.max_completion_tokens), whole(asked.max_output_tokens))
     output = limit * _choices(asked, surface)
     speaks = "audio" in (asked.modalities or ())
@@ -179,7 +179,7 @@ def _bound(asked: _Request, surface: Surface, body: bytes) -> tuple[Usage, bool,
         ("output_audio_tokens", output),
     )
     usage = Usage(
-        input_tokens=inputs.tokens + template + tools,
+        input_tokens=max(inputs.tokens + tools, least),
         output_tokens=output,
         units=tuple((unit, count) for unit, count in units if (speaks if unit == "output_audio_tokens" else count)),
     )

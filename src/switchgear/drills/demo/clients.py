@@ -77,7 +77,10 @@ class Clients:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._http.close()
+        # After an error other threads may still read from connections, and closing one under a reader
+        # leaves it waiting for ever; the end of the server wakes it.
+        if kind is None:
+            self._http.close()
 
     def _openai(self, service: str) -> OpenAI:
         # No retries: the demo counts its calls.

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import msgspec
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["RECOVERY_SECONDS", "THRESHOLD", "Addresses", "configuration"]
 
@@ -75,12 +73,12 @@ limit_usd = "1.00"
 [[budgets]]
 name = "small-job"
 match = {{ job = "small-job" }}
-limit_usd = "0.0012"
+limit_usd = "0.0011"
 
 [[budgets]]
 name = "optional-polish"
 match = {{ layer = "polish" }}
-limit_tokens = 450
+limit_tokens = 270
 action = "skip"
 
 [[budgets]]

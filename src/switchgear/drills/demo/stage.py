@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from switchgear.drills.demo.relay import CountingRelay
-from switchgear.drills.demo.server import DemoError, ServerProcess
+from switchgear.drills.demo.server import ServerProcess
 from switchgear.drills.demo.settings import Addresses, configuration
 from switchgear.drills.sandbox import Sandbox
+from switchgear.errors import ConfigError
 from switchgear.local import MODEL, LocalModel
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ class Stage:
         progress: is told what is being started.
 
     Raises:
-        DemoError: the folder holds a demo already, or the server does not start.
+        ConfigError: the folder holds something already, or the port is in use.
+        DemoError: the server does not start.
         LocalModelError: the model does not start.
     """
 
@@ -107,10 +109,14 @@ class Stage:
         asked = self._asked_folder
         if asked is None:
             return Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="switchgear-demo-")))
-        asked.mkdir(parents=True, exist_ok=True)
+        try:
+            asked.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            msg = f"{asked}: can't be made: {error.strerror}"
+            raise ConfigError(msg) from None
         if any(asked.iterdir()):
             msg = f"{asked} is not empty; the demo wants a folder of its own, so that its figures are its own"
-            raise DemoError(msg)
+            raise ConfigError(msg)
         return asked.resolve()
 
     def _model(self, undo: ExitStack) -> str:
@@ -134,4 +140,4 @@ def _free_port(asked: int | None) -> int:
         except OSError as error:
             taken = error
     msg = f"can't listen on 127.0.0.1 port {asked}: {taken.strerror}; `--port` chooses another"
-    raise DemoError(msg)
+    raise ConfigError(msg)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,7 +14,6 @@ from switchgear.money import to_usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from decimal import Decimal
 
     from switchgear.clock import Clock
     from switchgear.drills.demo.clients import Sent
@@ -110,7 +110,7 @@ def problems(summary: Summary, rows: Sequence[CallRow]) -> Iterator[str]:
     """Yield, as sentences, what the demo promises and does not show."""
     if summary.upstream_served != summary.ledger_rows:
         yield f"the upstreams served {summary.upstream_served} calls and the ledger has {summary.ledger_rows}"
-    statuses = Counter(row.status for row in rows)
+    statuses: Counter[str] = Counter(row.status for row in rows)
     seen = {"ok": summary.ok, "failed": summary.failed, "refused": summary.refused}
     for status in sorted(seen.keys() | statuses.keys()):
         if seen.get(status, 0) != statuses[status]:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from switchgear.drills.demo.clients import Way
 from switchgear.drills.demo.settings import RECOVERY_SECONDS, THRESHOLD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from switchgear.clock import Clock
-    from switchgear.drills.demo.clients import Clients, Sent, Way
+    from switchgear.drills.demo.clients import Clients, Sent
     from switchgear.drills.sandbox import Sandbox
 
 __all__ = ["ACTS", "Act", "play"]
@@ -48,8 +49,8 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
 
 ACTS: Final = (
     Act(title="three jobs at once, seven layers each, two protocols", calls=len(_JOBS) * len(_PIPELINE)),
-    Act(title="a job with a budget for three calls asks six times", calls=6),
-    Act(title="an optional layer is skipped when its tokens are used up", calls=4),
+    Act(title="a job with a small budget asks six times", calls=6),
+    Act(title="an optional layer with a token budget is skipped beyond it", calls=4),
     Act(title="a service fails: its breaker opens, is probed, and closes", calls=2 + THRESHOLD + 3 + 3),
 )
 
