@@ -27,7 +27,9 @@ _NAMESPACES = itertools.count(1)
 class Bench:
     """One state, asked the same way whatever it is made of, at a time that stands still."""
 
-    def __init__(self, state: MemoryState | RedisState, clock: ManualClock, loop: asyncio.AbstractEventLoop | None) -> None:
+    def __init__(
+        self, state: MemoryState | RedisState, clock: ManualClock, loop: asyncio.AbstractEventLoop | None
+    ) -> None:
         self.state = state
         self.clock = clock
         self._loop = loop
@@ -36,7 +38,7 @@ class Bench:
     def now(self) -> Moment:
         return self.clock.moment()
 
-    def admit(
+    def admit(  # noqa: PLR0913 - everything that a request has
         self,
         *,
         slot: int | None = None,
@@ -88,8 +90,9 @@ class Bench:
         retry_after: float | None = None,
     ) -> tuple[Event, ...]:
         usage = None if tokens is None else Usage(input_tokens=tokens)
-        status = "ok" if verdict == "success" else "failed"
-        outcome = Outcome(status=status, verdict=verdict, usage=usage, retry_after=retry_after)
+        outcome = Outcome(
+            status="ok" if verdict == "success" else "failed", verdict=verdict, usage=usage, retry_after=retry_after
+        )
         if self._loop is None:
             return self.state.settle(admission, outcome, cost, self.now)
         return self._loop.run_until_complete(self.state.asettle(admission, outcome, cost, self.now))
@@ -132,10 +135,9 @@ class Bench:
 
 
 @pytest.fixture(scope="session")
-def valkey() -> Iterator[ValkeyServer]:
+def valkey(start_valkey: Callable[[], ValkeyServer]) -> ValkeyServer:
     """A Valkey server for all tests; each state has a namespace of its own."""
-    with ValkeyServer() as server:
-        yield server
+    return start_valkey()
 
 
 Share = Callable[..., RedisState]

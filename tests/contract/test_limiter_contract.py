@@ -8,10 +8,10 @@ import pytest
 
 from switchgear.calls import Outcome, Quota, Usage
 from switchgear.clock import MICROS
+from switchgear.policies.breaker import BreakerRule
 from switchgear.policies.limiter import LimitRule
 from switchgear.state.base import Admission, History, PastCalls, Waiting
 from switchgear.state.memory import ServiceRules
-from switchgear.policies.breaker import BreakerRule
 
 Make = Callable[..., Any]
 

@@ -56,47 +56,47 @@ class Shared:
         self.states.append(state)
         return state
 
+    @staticmethod
+    def request(
+        cost: int | None = NANO // 10, *, budgets: tuple[str, ...] = ("b",), max_wait: float = 0
+    ) -> AdmissionRequest:
+        """Return a call of a tenth of the budget."""
+        accounts = tuple(Account(name) for name in budgets)
+        return AdmissionRequest(
+            service="openai", tokens=10, cost=cost, accounts=accounts, max_wait_us=round(max_wait * MICROS)
+        )
 
-def request(cost: int | None = NANO // 10, *, budgets: tuple[str, ...] = ("b",), max_wait: float = 0) -> AdmissionRequest:
-    """Return a call of a tenth of the budget."""
-    accounts = tuple(Account(name) for name in budgets)
-    return AdmissionRequest(
-        service="openai", tokens=10, cost=cost, accounts=accounts, max_wait_us=round(max_wait * MICROS)
-    )
+    def admitted(self, state: RedisState, **what: object) -> Admission:
+        """Return the admission of a call that is let go."""
+        answer = state.admit(self.request(**what), CLOCK.moment())  # type: ignore[arg-type]  # passed on by name
+        assert isinstance(answer, Admission), answer
+        return answer
 
+    @staticmethod
+    def settle(state: RedisState, admission: Admission, cost: int | None = NANO // 100) -> None:
+        """End a call well, at a hundredth of the budget."""
+        outcome = Outcome(status="ok", verdict="success", usage=Usage(input_tokens=1))
+        state.settle(admission, outcome, cost, CLOCK.moment())
 
-def admitted(state: RedisState, **what: object) -> Admission:
-    """Return the admission of a call that is let go."""
-    answer = state.admit(request(**what), CLOCK.moment())  # type: ignore[arg-type]  # passed on by name
-    assert isinstance(answer, Admission), answer
-    return answer
+    @staticmethod
+    def money(state: RedisState) -> tuple[int, int]:
+        """Return what the budget has spent and holds, in hundredths of it."""
+        view = state.budgets(CLOCK.moment())[0]
+        return view.spent // (NANO // 100), view.reserved // (NANO // 100)
 
-
-def settle(state: RedisState, admission: Admission, cost: int | None = NANO // 100) -> None:
-    """End a call well, at a hundredth of the budget."""
-    outcome = Outcome(status="ok", verdict="success", usage=Usage(input_tokens=1))
-    state.settle(admission, outcome, cost, CLOCK.moment())
-
-
-def money(state: RedisState) -> tuple[int, int]:
-    """Return what the budget has spent and holds."""
-    view = state.budgets(CLOCK.moment())[0]
-    return view.spent, view.reserved
-
-
-def eventually(check: Callable[[], bool], *, seconds: float = 10.0) -> None:
-    """Wait until *check* holds: what is told to a real server from a thread takes its time."""
-    end = time.monotonic() + seconds
-    while not check():
-        assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.01)
+    @staticmethod
+    def eventually(check: Callable[[], bool], *, seconds: float = 10.0) -> None:
+        """Wait until *check* holds: what is told to a real server from a thread takes its time."""
+        end = time.monotonic() + seconds
+        while not check():
+            assert time.monotonic() < end, "it did not come true"
+            time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")
-def valkey_of_module() -> Iterator[ValkeyServer]:
+def valkey_of_module(start_valkey: Callable[[], ValkeyServer]) -> ValkeyServer:
     """A server that the tests of a module leave as they found it."""
-    with ValkeyServer() as server:
-        yield server
+    return start_valkey()
 
 
 @pytest.fixture
@@ -106,10 +106,11 @@ def shared(valkey_of_module: ValkeyServer) -> Iterator[Shared]:
 
 
 @pytest.fixture
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+def own(start_valkey: Callable[[], ValkeyServer]) -> Iterator[Shared]:
     """States on a server that the test may break."""
-    with ValkeyServer() as server:
-        yield from _shared(server)
+    server = start_valkey()
+    yield from _shared(server)
+    server.terminate()
 
 
 def _shared(server: ValkeyServer) -> Iterator[Shared]:

@@ -12,6 +12,7 @@ from switchgear.events import BreakerChanged, BudgetCrossed
 from switchgear.policies.breaker import BreakerRule
 from switchgear.policies.budget import BudgetRule
 from switchgear.policies.limiter import LimitRule
+from switchgear.state.accounts import Accounts, Hold
 from switchgear.state.base import (
     Account,
     Admission,
@@ -361,3 +362,24 @@ def test_a_failed_call_that_used_nothing_frees_its_tokens(clock: ManualClock) ->
         "requests_per_minute": 1,
         "tokens_per_minute": 0,
     }
+
+
+def test_what_a_finalizer_gives_back_in_the_middle_of_a_verb_waits_for_its_end(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The garbage collector may settle, cancel or withdraw anywhere: that neither deadlocks nor is lost."""
+    live = _state(_budget("b", 100))
+    first = _admitted(live.admit(_request("b", cost=10), clock.moment()))
+    second = _admitted(live.admit(_request("b", cost=10), clock.moment()))
+    room = Accounts.room
+
+    def collecting(accounts: Accounts, one: AdmissionRequest, now: Moment) -> list[Hold] | Refusal:
+        assert live.settle(first, _outcome(), 4, clock.moment()) == ()
+        live.cancel(second, clock.moment())
+        live.withdraw(99, clock.moment())
+        return room(accounts, one, now)
+
+    monkeypatch.setattr(Accounts, "room", collecting)
+    _admitted(live.admit(_request("b", cost=10), clock.moment()))
+    view = live.budgets(clock.moment())[0]
+    assert (view.spent, view.reserved) == (4, 10)

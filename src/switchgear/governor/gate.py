@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
@@ -26,7 +26,7 @@ from switchgear.state.base import Admission, Waiting
 from switchgear.waiting import async_turn, threadsafe_waker, turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
     from decimal import Decimal
 
     from switchgear.clock import Clock
@@ -37,9 +37,11 @@ if TYPE_CHECKING:
     from switchgear.ledger.commit import Commit
     from switchgear.policies.budget import BudgetRule
     from switchgear.policies.pricing import PriceBook
-    from switchgear.state.base import State
+    from switchgear.state.base import AdmissionRequest, AsyncState
 
 __all__ = ["Admitted", "Gate", "Settlement"]
+
+_Answer = Admission | Waiting | Refusal
 
 _log = logging.getLogger("switchgear.gate")
 
@@ -87,7 +89,7 @@ class Gate:
         self,
         *,
         config: Config,
-        state: State,
+        state: AsyncState,
         ledger: Ledger,
         book: PriceBook,
         bus: Bus,
@@ -138,7 +140,7 @@ class Gate:
             turn(answer, wake, self.clock, self._withdraw)
             plan, answer = self._ask(plan, cheaper, answer.slot)
         if isinstance(answer, Refusal):
-            self._refuse(plan, answer).wait()
+            self._refuse(plan, answer, self.state.poll(self.clock.moment())).wait()
             raise refused(answer)
         admitted, commit = self._reserve(plan, answer)
         try:
@@ -152,12 +154,13 @@ class Gate:
     async def aadmit(self, call: Call, *, max_wait_us: int | None = None, cheaper: Cheaper | None = None) -> Admitted:
         """The same for tasks: waits without blocking the loop."""
         wake = asyncio.Event()
-        plan, answer = self._ask(self._plan(call, max_wait_us, threadsafe_waker(wake), cheaper), cheaper)
+        plan, answer = await self._aask(self._plan(call, max_wait_us, threadsafe_waker(wake), cheaper), cheaper)
         while isinstance(answer, Waiting):
             await async_turn(answer, wake, self.clock, self._withdraw)
-            plan, answer = self._ask(plan, cheaper, answer.slot)
+            plan, answer = await self._aask(plan, cheaper, answer.slot)
         if isinstance(answer, Refusal):
-            await self._refuse(plan, answer).done()
+            events = await self.state.apoll(self.clock.moment())
+            await self._refuse(plan, answer, events).done()
             raise refused(answer)
         admitted, commit = self._reserve(plan, answer)
         try:
@@ -174,7 +177,10 @@ class Gate:
         A ledger that can't be written now does not take the answer away: the reservation is on
         record, and the next start settles it at its full cost.
         """
-        settlement, commit, events = self._settle(admitted, outcome)
+        now = self.clock.moment()
+        cost, version = self._cost(admitted, outcome, now)
+        told = self.state.settle(admitted.admission, outcome, cost, now)
+        settlement, commit, events = self._settled(admitted, outcome, cost, version, told, now)
         try:
             commit.wait()
         except LedgerError:
@@ -184,7 +190,13 @@ class Gate:
 
     async def asettle(self, admitted: Admitted, outcome: Outcome) -> Settlement:
         """The same for tasks. A cancelled caller does not undo it: the ledger has it all the same."""
-        settlement, commit, events = self._settle(admitted, outcome)
+        now = self.clock.moment()
+        cost, version = self._cost(admitted, outcome, now)
+        told: tuple[Event, ...] = ()
+        try:
+            told = await self.state.asettle(admitted.admission, outcome, cost, now)
+        finally:
+            settlement, commit, events = self._settled(admitted, outcome, cost, version, told, now)
         try:
             await commit.done()
         except LedgerError:
@@ -215,39 +227,49 @@ class Gate:
         """Let time take its effect on breakers, and publish what it did. Whoever runs long calls it now and then."""
         self._publish(self.state.poll(self.clock.moment()))
 
+    async def atick(self) -> None:
+        """The same for a task."""
+        self._publish(await self.state.apoll(self.clock.moment()))
+
     def _plan(self, call: Call, max_wait_us: int | None, waker: Callable[[], None], cheaper: Cheaper | None) -> Plan:
         self.service(call.service)
         return self._planner.plan(call, self.clock.moment(), max_wait_us=max_wait_us, waker=waker, cheaper=cheaper)
 
-    def _ask(
-        self, plan: Plan, cheaper: Cheaper | None, slot: int | None = None
-    ) -> tuple[Plan, Admission | Waiting | Refusal]:
+    def _ask(self, plan: Plan, cheaper: Cheaper | None, slot: int | None = None) -> tuple[Plan, _Answer]:
         """Return what the state says to *plan*, or to the cheaper one that a budget has put in its place."""
+        questions = self._questions(plan, cheaper, slot)
+        try:
+            question = next(questions)
+            while True:
+                question = questions.send(self.state.admit(*question))
+        except StopIteration as done:
+            return cast("tuple[Plan, _Answer]", done.value)
+
+    async def _aask(self, plan: Plan, cheaper: Cheaper | None, slot: int | None = None) -> tuple[Plan, _Answer]:
+        questions = self._questions(plan, cheaper, slot)
+        try:
+            question = next(questions)
+            while True:
+                question = questions.send(await self.state.aadmit(*question))
+        except StopIteration as done:
+            return cast("tuple[Plan, _Answer]", done.value)
+
+    def _questions(
+        self, plan: Plan, cheaper: Cheaper | None, slot: int | None
+    ) -> Generator[tuple[AdmissionRequest, Moment, int | None], _Answer, tuple[Plan, _Answer]]:
+        """Yield what the state is to be asked, be sent its answers, return the last with the plan that it is for."""
         now = plan.asked if slot is None else self.clock.moment()
-        answer = self._first_answer(plan) if slot is None else self.state.admit(plan.request, now, slot)
+        answer: _Answer | None = self._planner.unpriced(plan) if slot is None else None
+        if answer is None:
+            answer = yield plan.request, now, slot
         while isinstance(answer, Refusal):
             other = self._planner.degraded(plan, answer, now, cheaper)
             if other is None:
                 break
-            plan, answer = other, self.state.admit(other.request, now)
+            plan, answer = other, (yield other.request, now, None)
         return plan, answer
 
-    def _first_answer(self, plan: Plan) -> Admission | Waiting | Refusal:
-        call = plan.call
-        if plan.request.cost is None and self.config.services[call.service].unpriced_policy == "refuse":
-            what = f"model {call.model!r}" if call.model else f"{call.endpoint}"
-            return Refusal(
-                reason="unpriced",
-                rule="unpriced",
-                service=call.service,
-                message=(
-                    f"no price is known for {what} of {call.service}, and unpriced calls are refused; "
-                    f'set a price under services.{call.service}.prices or unpriced = "allow"'
-                ),
-            )
-        return self.state.admit(plan.request, plan.asked)
-
-    def _refuse(self, plan: Plan, refusal: Refusal) -> Commit:
+    def _refuse(self, plan: Plan, refusal: Refusal, events: tuple[Event, ...]) -> Commit:
         now = self.clock.moment()
         commit = self.ledger.refuse(
             AttemptRefused(
@@ -258,7 +280,7 @@ class Gate:
                 waited_us=now.mono - plan.asked.mono,
             )
         )
-        self._publish(self.state.poll(now))
+        self._publish(events)
         self.bus.publish((CallRefused(call=plan.call, refusal=refusal, at=now.wall),))
         return commit
 
@@ -297,13 +319,19 @@ class Gate:
             self._row(admitted, Outcome(status="cancelled", verdict="neutral", error="never sent"), NO_USAGE, 0, None)
         )
 
-    def _settle(self, admitted: Admitted, outcome: Outcome) -> tuple[Settlement, Commit, tuple[Event, ...]]:
-        now = self.clock.moment()
+    def _settled(
+        self,
+        admitted: Admitted,
+        outcome: Outcome,
+        cost: int | None,
+        version: str | None,
+        events: tuple[Event, ...],
+        now: Moment,
+    ) -> tuple[Settlement, Commit, tuple[Event, ...]]:
+        """Put a call that the state has settled on record."""
         call = admitted.call
         usage = admitted.call.bound if outcome.usage is None else outcome.usage
         estimated = outcome.estimated or outcome.usage is None
-        cost, version = self._cost(admitted, outcome, now)
-        events = self.state.settle(admitted.admission, outcome, cost, now)
         self._planner.learn(call, outcome)
         settled = CallSettled(
             call=call,

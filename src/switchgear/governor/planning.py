@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from switchgear.calls import Call, Usage
+from switchgear.calls import Call, Refusal, Usage
 from switchgear.clock import Moment
 from switchgear.policies.budget import matching
 from switchgear.policies.expected import Expectations
@@ -18,7 +18,7 @@ from switchgear.state.base import Account, AdmissionRequest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from switchgear.calls import Outcome, Refusal
+    from switchgear.calls import Outcome
     from switchgear.config.model import Config
     from switchgear.policies.budget import BudgetRule
     from switchgear.policies.pricing import PriceBook
@@ -105,6 +105,22 @@ class Planner:
             if other.request.cost is not None:
                 return msgspec.structs.replace(other, tried=tried)
         return msgspec.structs.replace(plan, request=msgspec.structs.replace(request, can_degrade=False))
+
+    def unpriced(self, plan: Plan) -> Refusal | None:
+        """Return the refusal of a call without a price where its service refuses those; None: it may be asked for."""
+        call = plan.call
+        if plan.request.cost is None and self._config.services[call.service].unpriced_policy == "refuse":
+            what = f"model {call.model!r}" if call.model else f"{call.endpoint}"
+            return Refusal(
+                reason="unpriced",
+                rule="unpriced",
+                service=call.service,
+                message=(
+                    f"no price is known for {what} of {call.service}, and unpriced calls are refused; "
+                    f'set a price under services.{call.service}.prices or unpriced = "allow"'
+                ),
+            )
+        return None
 
     def learn(self, call: Call, outcome: Outcome) -> None:
         """Take in what *call* used, if its provider has counted it to the end."""

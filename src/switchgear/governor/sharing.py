@@ -55,7 +55,7 @@ def shared_state(config: Config, *, recall: Callable[[], History], clock: Clock)
 
 
 def _name_of(url: str) -> str:
-    """Return what tells the ledger at *url* from every other, so that each is told once; *url* can't be read from it."""
+    """Return what tells the ledger at *url* from every other, so that each is told once; without giving *url* away."""
     path = ledger_path(url)
     place = secrets.token_hex(16) if path is None else f"{socket.gethostname()}:{path.resolve()}"
     return hashlib.sha256(place.encode()).hexdigest()[:32]

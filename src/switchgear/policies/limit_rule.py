@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,8 +12,6 @@ from switchgear.policies.calendar import DayOutlook, DayWindow
 from switchgear.policies.window import Outlook, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from switchgear.clock import Moment
 
 __all__ = ["Bound", "Grant", "LimitDenial", "LimitRule", "Queued"]
@@ -52,21 +51,19 @@ class Bound(msgspec.Struct, frozen=True, gc=False):
         return self.used(now), ready if ready > now.mono else None
 
 
-class Grant:
+class Grant(msgspec.Struct, eq=False):
     """Units taken from a limiter, to be settled and released once.
 
     Attributes:
         tokens: what it holds in every limit on tokens.
+        bounds: the limits that it was taken from, and the cells in their windows that it is counted in.
         open: until it is settled or cancelled, or its lease is over.
     """
 
-    __slots__ = ("bounds", "cells", "open", "tokens")
-
-    def __init__(self, tokens: int, bounds: Sequence[Bound], cells: Sequence[int]) -> None:
-        self.tokens = tokens
-        self.bounds = bounds
-        self.cells = cells
-        self.open = True
+    tokens: int
+    bounds: Sequence[Bound]
+    cells: Sequence[int]
+    open: bool = True
 
 
 class LimitDenial(msgspec.Struct, frozen=True, kw_only=True):

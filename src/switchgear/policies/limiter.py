@@ -14,20 +14,17 @@ from switchgear.clock import micros
 from switchgear.policies.bounds import Bounds
 from switchgear.policies.leases import Lease, Leases
 from switchgear.policies.limit_rule import Grant, LimitDenial, LimitRule, Queued
-from switchgear.policies.line import Plan, Waiter
+from switchgear.policies.line import AGING, Plan, Waiter, pushed_too_far
 from switchgear.policies.pace import Pace
 from switchgear.policies.window import NEVER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from switchgear.calls import Quota
     from switchgear.clock import Moment
 
 __all__ = ["AGING", "Grant", "Lease", "LimitDenial", "LimitRule", "Limiter", "Queued"]
-
-AGING: Final = 30_000_000
-"""Microseconds after which a waiter is not overtaken any more, whatever its priority."""
 
 
 class Limiter:
@@ -90,9 +87,19 @@ class Limiter:
             priority: higher ones go first; but see *AGING*.
             lease: for how long the grant may stay unsettled; None: for ever.
         """
-        if self._line or self._pace is not None or self._leases.heap or not self._has_room(tokens, now):
+        bounds, cap = self._bounds, self._concurrent
+        if (
+            self._line
+            or self._pace is not None
+            or self._leases.heap
+            or (cap is not None and self._in_flight >= cap.limit)
+            or not bounds.have_room(tokens, now)
+        ):
             return self._ask_in_line(tokens, now, max_wait, waker, priority, lease)
-        return self._take(tokens, now.mono, lease)
+        if lease is not None:
+            return self._take(tokens, now.mono, lease)
+        self._in_flight += 1
+        return bounds.take(tokens, now.mono)
 
     def attach(self, slot: int, waker: Callable[[], None]) -> None:
         """Let *waker* be called (see *wakers*) for who has just been given *slot*."""
@@ -233,11 +240,6 @@ class Limiter:
         index = self._place(waiter, now)
         return self._answer(waiter, index, now)
 
-    def _has_room(self, tokens: int, now: Moment) -> bool:
-        if self._concurrent is not None and self._in_flight >= self._concurrent.limit:
-            return False
-        return self._bounds.have_room(tokens, now)
-
     def _take(self, tokens: int, at: int, lease: Lease | None) -> Grant:
         grant = self._bounds.take(tokens, at)
         self._in_flight += 1
@@ -276,35 +278,25 @@ class Limiter:
     def _place(self, waiter: Waiter, now: Moment) -> int:
         """Put *waiter* in line, before those of lower priority that it pushes not too far back; return its place."""
         line = self._line
-        self._plan_to(len(line), now)
-        before = [one.go_at for one in line]
         index = len(line)
+        if not line or line[-1].priority >= waiter.priority:
+            line.append(waiter)
+            return index
+        self._plan_to(index, now)
+        before = [one.go_at for one in line]
         while index and line[index - 1].priority < waiter.priority and before[index - 1] > now.mono:
             index -= 1
         while index < len(line):
             line.insert(index, waiter)
             self._plan = None
             self._plan_to(len(line), now)
-            pushed = self._pushed_too_far(index, before, now)
+            pushed = pushed_too_far(line, index, before, now.mono)
             if pushed == index:
                 return index
             del line[index]
             self._plan = None
             index = pushed
         line.append(waiter)
-        return index
-
-    def _pushed_too_far(self, index: int, before: Sequence[int], now: Moment) -> int:
-        """Return the last place in line behind *index* that may not be pushed back, else *index*.
-
-        Nobody who has waited for *AGING* may be, nor anybody past its patience, nor past *AGING*
-        if it would have been served within that *before*.
-        """
-        for place in range(len(self._line) - 1, index, -1):
-            waiter = self._line[place]
-            latest = waiter.asked + AGING
-            if now.mono >= latest or waiter.go_at > waiter.deadline or before[place - 1] <= latest < waiter.go_at:
-                return place
         return index
 
     def _answer(self, waiter: Waiter, index: int, now: Moment) -> Grant | Queued | LimitDenial:

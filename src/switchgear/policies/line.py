@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from switchgear.policies.limit_rule import LimitRule
     from switchgear.policies.pace import Pace
 
-__all__ = ["Plan", "Waiter"]
+__all__ = ["AGING", "Plan", "Waiter", "pushed_too_far"]
+
+AGING: Final = 30_000_000
+"""Microseconds after which a waiter is not overtaken any more, whatever its priority."""
 
 
 class Waiter:
@@ -111,3 +114,17 @@ class Plan:
             waiter.go_at = at
             self.add(waiter.tokens, at)
         self.count = max(self.count, count)
+
+
+def pushed_too_far(line: Sequence[Waiter], index: int, before: Sequence[int], now: int) -> int:
+    """Return the last place in *line* behind *index* that may not be pushed back, else *index*.
+
+    Nobody who has waited for *AGING* may be, nor anybody past its patience, nor past *AGING* if it
+    would have been served within that: *before* are the instants without the one at *index*.
+    """
+    for place in range(len(line) - 1, index, -1):
+        waiter = line[place]
+        latest = waiter.asked + AGING
+        if now >= latest or waiter.go_at > waiter.deadline or before[place - 1] <= latest < waiter.go_at:
+            return place
+    return index

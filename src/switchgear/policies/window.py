@@ -28,6 +28,9 @@ NOWHERE: Final = -1
 _MOST: Final = 2**62
 """No cell holds more: far beyond any limit that can be meant, and within 64 bits."""
 
+_CLOSED: Final = -NEVER
+"""Where the newest cell ends when there is none."""
+
 _SPENT: Final = 256
 """Expired cells that are kept before their memory is given back."""
 
@@ -48,6 +51,8 @@ class Window:
         "_cell_us",
         "_head",
         "_last",
+        "_open_at",
+        "_open_units",
         "_units",
         "edge",
         "limit",
@@ -58,18 +63,22 @@ class Window:
     def __init__(self, limit: int, window_us: int) -> None:
         self.limit = limit
         self.window_us: Final = window_us
-        self._cell_us: Final = -(-window_us // CELLS)
         self.total = 0
         self.edge = NEVER
+        self._cell_us: Final = -(-window_us // CELLS)
+        # The newest cell, which still takes events: that is where nearly all of them go.
+        self._last = -1  # its number
+        self._open_at = 0
+        self._open_units = 0
+        self._cell_end = _CLOSED
+        # The cells before it, in order; the first one in the arrays has the number *_base*.
         self._at = array("q")
         self._units = array("q")
-        self._base = 0  # what is added to an index to make it a cell
-        self._last = -1  # the newest cell
-        self._head = 0
-        self._cell_end = -NEVER
+        self._base = 0
+        self._head = 0  # the first one that still counts
 
     def __len__(self) -> int:
-        return len(self._at) - self._head
+        return len(self._at) - self._head + (self._cell_end != _CLOSED)
 
     @property
     def cell_us(self) -> int:
@@ -78,25 +87,26 @@ class Window:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._base += len(self._at)
-        self._at = array("q")
-        self._units = array("q")
-        self._head = 0
-        self._cell_end = -NEVER
         self.total = 0
         self.edge = NEVER
+        self._cell_end = _CLOSED
+        self._at = array("q")
+        self._units = array("q")
+        self._base = self._last + 1
+        self._head = 0
 
     def expire(self, now: int) -> None:
         """Forget what lies at or before ``now - window_us``."""
         if now < self.edge:
             return
-        at, head = self._at, self._head
-        gone = bisect_right(at, now - self.window_us, head)
-        if gone == len(at):
+        old = now - self.window_us
+        if self._open_at <= old:
             self.clear()
             return
+        at, head = self._at, self._head
+        gone = bisect_right(at, old, head)
         self.total -= sum(self._units[head:gone])
-        self.edge = at[gone] + self.window_us
+        self.edge = (at[gone] if gone < len(at) else self._open_at) + self.window_us
         if gone > _SPENT:
             del at[:gone]
             del self._units[:gone]
@@ -117,15 +127,13 @@ class Window:
         """Count *units* at *at*, or with the newest event if that is later; return their cell for *give*."""
         if units <= 0:
             return NOWHERE
-        cells = self._at
-        if at < self._cell_end and (whole := self._units[-1] + units) <= _MOST:
-            if at > cells[-1]:  # noqa: PLR1730 - every call comes here, and max() takes three times as long
-                cells[-1] = at
-            self._units[-1] = whole
-        else:
-            units = min(units, _MOST)
-            self._append(units, at)
         self.total += units
+        if at < self._cell_end:
+            if at > self._open_at:  # noqa: PLR1730 - every call comes here, and max() takes three times as long
+                self._open_at = at
+            self._open_units += units
+        else:
+            self._begin(units, at)
         return self._last
 
     def give(self, cell: int, units: int) -> None:
@@ -133,24 +141,34 @@ class Window:
         index = cell - self._base
         if index < self._head:
             return
+        if cell == self._last:
+            self._open_units -= units
+            self.total -= units
+            return
         left = min(_MOST, self._units[index] - units)
         self.total += left - self._units[index]
         self._units[index] = left
 
-    def _append(self, units: int, at: int) -> None:
-        cells = self._at
-        if cells:
-            at = max(at, cells[-1])
-        else:
-            self.edge = at + self.window_us
-        cells.append(at)
-        self._units.append(units)
-        self._last += 1
-        self._cell_end = at + self._cell_us
-
     def cells(self) -> tuple[array[int], array[int]]:
         """Return copies of the instants and of the units of the cells that count."""
-        return self._at[self._head :], self._units[self._head :]
+        at, units = self._at[self._head :], self._units[self._head :]
+        if self._cell_end != _CLOSED:
+            at.append(self._open_at)
+            units.append(min(_MOST, self._open_units))
+        return at, units
+
+    def _begin(self, units: int, at: int) -> None:
+        if self._cell_end == _CLOSED:
+            self.edge = at + self.window_us
+        else:
+            kept = min(_MOST, self._open_units)
+            self.total += kept - self._open_units
+            self._at.append(self._open_at)
+            self._units.append(kept)
+        self._last += 1
+        self._open_at = at
+        self._open_units = units
+        self._cell_end = at + self._cell_us
 
 
 class Outlook:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from switchgear.calls import Refusal
+from switchgear.policies import limiter
 from switchgear.standalone.arguments import whole
+from switchgear.standalone.turnstile import Turnstile
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from switchgear.policies import limiter
-    from switchgear.standalone.turnstile import Turnstile
 
 __all__ = ["Check", "Denied", "Grant"]
 
 
-class Grant:
+class Grant(msgspec.Struct, eq=False):
     """Leave to make one call, from a *RateLimiter*; to be settled or released once, later words are ignored.
 
     As a ``with`` or ``async with`` block it is settled at its end with what was reserved, unless
@@ -29,12 +29,9 @@ class Grant:
         waited: seconds that were spent in the queue.
     """
 
-    __slots__ = ("_grant", "_turnstile", "waited")
-
-    def __init__(self, turnstile: Turnstile, grant: limiter.Grant, waited: float) -> None:
-        self._turnstile: Final = turnstile
-        self._grant: Final = grant
-        self.waited: Final = waited
+    _turnstile: Turnstile
+    _grant: limiter.Grant
+    waited: float
 
     @property
     def tokens(self) -> int:

@@ -99,7 +99,8 @@ class RateLimiter:
         Raises:
             ValueError: *tokens* is no whole number from 0 on.
         """
-        whole("tokens", tokens, least=0)
+        if type(tokens) is not int or tokens < 0:
+            whole("tokens", tokens, least=0)
         answer, now = self._turnstile.ask(tokens, 0)
         if isinstance(answer, Units):
             return Grant(self._turnstile, answer, 0.0)

@@ -45,8 +45,11 @@ class Accounts:
             pots = self._budgets.get(account.budget)
             if pots is None:
                 continue
-            pot = pots.at(account.value, now)
-            amount = _need(pots.rule, request)
+            rule, pot = pots.rule, pots.at(account.value, now)
+            if rule.reserve == "worst_case":
+                amount = request.tokens if rule.unit == "tokens" else request.cost or 0
+            else:
+                amount = _expected(rule, request)
             holds.append(Hold(account, pots, pot, amount))
             if not pot.fits(amount, now.mono):
                 if not (request.can_degrade and pots.rule.action == "degrade"):
@@ -128,12 +131,11 @@ class Accounts:
         return tuple(sorted(views, key=lambda view: (view.budget, view.value or "")))
 
 
-def _need(rule: BudgetRule, request: AdmissionRequest) -> int:
+def _expected(rule: BudgetRule, request: AdmissionRequest) -> int:
     usd = rule.unit == "usd"
-    if rule.reserve == "expected":
-        expected = request.expected_cost if usd else request.expected_tokens
-        if expected is not None:
-            return expected
+    expected = request.expected_cost if usd else request.expected_tokens
+    if expected is not None:
+        return expected
     return request.cost or 0 if usd else request.tokens
 
 

@@ -7,6 +7,8 @@ callers are called after it is released.
 from __future__ import annotations
 
 import threading
+from collections import deque
+from threading import get_ident
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -14,6 +16,7 @@ import msgspec
 from switchgear.calls import Refusal
 from switchgear.clock import micros
 from switchgear.events import BreakerChanged
+from switchgear.locks import patiently
 from switchgear.policies.breaker import Breaker, BreakerRule, Change, Permit
 from switchgear.policies.limiter import Grant, LimitDenial, Limiter, LimitRule, Queued
 from switchgear.state import refusals
@@ -65,6 +68,22 @@ class _Held:
         self.holds: Final = holds
 
 
+class _Inside:
+    """The lock as a context manager, for verbs that are not on every call's way."""
+
+    __slots__ = ("_enter", "_leave")
+
+    def __init__(self, enter: Callable[[], None], leave: Callable[[], None]) -> None:
+        self._enter: Final = enter
+        self._leave: Final = leave
+
+    def __enter__(self) -> None:
+        self._enter()
+
+    def __exit__(self, *_: object) -> None:
+        self._leave()
+
+
 class MemoryState(Twins):
     """A *State* in memory, for one process.
 
@@ -76,6 +95,9 @@ class MemoryState(Twins):
 
     def __init__(self, *, services: Mapping[str, ServiceRules], budgets: Iterable[BudgetRule], started: Moment) -> None:
         self._lock: Final = threading.Lock()
+        self._inside: Final = _Inside(self._enter, self._leave)
+        self._owner = 0  # the thread that is in a verb
+        self._late: Final[deque[Callable[[], _Service | None]]] = deque()
         self._services: Final = {name: _Service(rules) for name, rules in sorted(services.items())}
         self._accounts: Final = Accounts(budgets, started)
         self._held: dict[int, _Held] = {}
@@ -86,66 +108,49 @@ class MemoryState(Twins):
 
     def admit(self, request: AdmissionRequest, now: Moment, slot: int | None = None) -> Admission | Waiting | Refusal:
         service = self._services[request.service]
-        with self._lock:
+        self._enter()
+        try:
             answer = self._admit(service, request, now, slot)
             wakers = self._wakers(service)
+        finally:
+            self._leave()
         for waker in wakers:
             waker()
         return answer
 
     def withdraw(self, slot: int, now: Moment) -> None:
-        with self._lock:
-            entry = self._slots.pop(slot, None)
-            if entry is None:
-                return
-            service, place = entry
-            service.limiter.withdraw(place, now)
-            wakers = self._wakers(service)
-        for waker in wakers:
-            waker()
+        self._give(lambda: self._withdraw(slot, now))
 
     def cancel(self, admission: Admission, now: Moment) -> None:
-        with self._lock:
-            held = self._held.pop(admission.number, None)
-            if held is None:
-                return
-            held.service.breaker.record(held.permit, "neutral", now.mono)
-            held.service.limiter.cancel(held.grant, now)
-            self._accounts.release(held.holds, now)
-            wakers = self._wakers(held.service)
-        for waker in wakers:
-            waker()
+        self._give(lambda: self._cancel(admission, now))
 
     def settle(self, admission: Admission, outcome: Outcome, cost: int | None, now: Moment) -> tuple[Event, ...]:
-        with self._lock:
-            held = self._held.pop(admission.number, None)
-            if held is None:
-                return ()
-            tokens = held.tokens if outcome.usage is None else outcome.usage.tokens
-            self._settle_limits(held, tokens, outcome, now)
-            self._events += self._accounts.settle(held.holds, cost, tokens, now)
-            retry_after = None if outcome.retry_after is None else round(outcome.retry_after * 1_000_000)
-            took = now.mono - held.since
-            change = held.service.breaker.record(held.permit, outcome.verdict, now.mono, retry_after, took)
-            self._note(admission.service, held.service, change, now)
-            events = self._drain()
-            wakers = self._wakers(held.service)
+        if self._owner == get_ident():
+            self._late.append(lambda: self._settle(admission, outcome, cost, now))
+            return ()
+        self._enter()
+        try:
+            service = self._settle(admission, outcome, cost, now)
+            events = self._drain() if self._events else ()
+            wakers = () if service is None else self._wakers(service)
+        finally:
+            self._leave()
         for waker in wakers:
             waker()
         return events
 
     def extend(self, admission: Admission, cost: int | None, tokens: int, now: Moment) -> Refusal | None:
-        with self._lock:
+        with self._inside:
             held = self._held.get(admission.number)
             return None if held is None else self._accounts.extend(admission.service, held.holds, cost, tokens, now)
 
     def set_limit(self, budget: str, limit: int, now: Moment) -> tuple[int, tuple[BudgetCrossed, ...]]:
-        with self._lock:
+        with self._inside:
             old, events = self._accounts.set_limit(budget, limit, now)
             return old, tuple(events)
 
     def restore(self, history: History, now: Moment) -> None:
-        with self._lock:
+        with self._inside:
             for past in history.calls:
                 if past.service in self._services:
                     at = now.mono - (now.wall - past.at)
@@ -159,11 +164,11 @@ class MemoryState(Twins):
                     service.since = memory.at
 
     def breakers(self, now: Moment) -> Sequence[BreakerView]:
-        with self._lock:
+        with self._inside:
             return tuple(self._breaker_view(name, service, now) for name, service in self._services.items())
 
     def limits(self, now: Moment) -> Sequence[LimitView]:
-        with self._lock:
+        with self._inside:
             return tuple(
                 LimitView(
                     service=name,
@@ -180,28 +185,93 @@ class MemoryState(Twins):
             )
 
     def budgets(self, now: Moment) -> Sequence[BudgetView]:
-        with self._lock:
+        with self._inside:
             return self._accounts.views(now)
 
     def poll(self, now: Moment) -> tuple[Event, ...]:
         """Let open breakers whose time has come go half-open; return the events of it."""
-        with self._lock:
+        with self._inside:
             for name, service in self._services.items():
                 self._note(name, service, service.breaker.poll(now.mono), now)
             return self._drain()
 
+    def _enter(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            patiently(self._lock)
+        self._owner = get_ident()
+
+    def _leave(self) -> None:
+        self._owner = 0
+        self._lock.release()
+        while self._late:
+            self._give(self._late.popleft())
+
+    def _give(self, give: Callable[[], _Service | None]) -> None:
+        """Run *give* under the lock, and wake whoever it lets go.
+
+        A finalizer may give something back in the middle of another verb of the same thread: that
+        waits until the verb is over, instead of for a lock that would never be free.
+        """
+        if self._owner == get_ident():
+            self._late.append(give)
+            return
+        self._enter()
+        try:
+            service = give()
+            wakers = () if service is None else self._wakers(service)
+        finally:
+            self._leave()
+        for waker in wakers:
+            waker()
+
+    def _withdraw(self, slot: int, now: Moment) -> _Service | None:
+        service, place = self._slots.pop(slot, (None, 0))
+        if service is not None:
+            service.limiter.withdraw(place, now)
+        return service
+
+    def _cancel(self, admission: Admission, now: Moment) -> _Service | None:
+        held = self._held.pop(admission.number, None)
+        if held is None:
+            return None
+        held.service.breaker.record(held.permit, "neutral", now.mono)
+        held.service.limiter.cancel(held.grant, now)
+        self._accounts.release(held.holds, now)
+        return held.service
+
+    def _settle(self, admission: Admission, outcome: Outcome, cost: int | None, now: Moment) -> _Service | None:
+        held = self._held.pop(admission.number, None)
+        if held is None:
+            return None
+        tokens = held.tokens if outcome.usage is None else outcome.usage.tokens
+        self._settle_limits(held, tokens, outcome, now)
+        crossed = self._accounts.settle(held.holds, cost, tokens, now)
+        if crossed:
+            self._events += crossed
+        retry_after = None if outcome.retry_after is None else round(outcome.retry_after * 1_000_000)
+        took = now.mono - held.since
+        change = held.service.breaker.record(held.permit, outcome.verdict, now.mono, retry_after, took)
+        if change is not None:
+            self._note(admission.service, held.service, change, now)
+        return held.service
+
     def _admit(
         self, service: _Service, request: AdmissionRequest, now: Moment, slot: int | None
     ) -> Admission | Waiting | Refusal:
-        name = request.service
-        self._note(name, service, service.breaker.poll(now.mono), now)
-        place = self._ask_limiter(service, request, now, slot)
+        name, breaker = request.service, service.breaker
+        leave = breaker.leave  # of a closed circuit, which has nothing to ask and nothing to note
+        if leave is None:
+            self._note(name, service, breaker.poll(now.mono), now)
+        if slot is None:
+            place = service.limiter.ask(request.tokens, now, request.max_wait_us, request.waker)
+        else:
+            place = self._resume(service, request, now, slot)
         if isinstance(place, LimitDenial):
             return refusals.rate_limited(name, place, now)
-        rejection = service.breaker.check(now.mono)
+        rejection = breaker.check(now.mono) if leave is None else None
         if rejection is not None:
             self._give_back(service, place, now)
-            return refusals.breaker_open(name, rejection, service.breaker, now)
+            return refusals.breaker_open(name, rejection, breaker, now)
         holds = self._accounts.room(request, now)
         if isinstance(holds, Refusal):
             self._give_back(service, place, now)
@@ -212,9 +282,9 @@ class MemoryState(Twins):
             self._accounts.leave(holds, now)
             return Waiting(slot=number, go_at=place.go_at, rule=place.rule.name)
         self._accounts.hold(holds)
-        held = _Held(service, place, service.breaker.take(now.mono), request.tokens, holds, now.mono)
-        self._held[number] = held
-        return Admission(number=number, service=name, events=self._drain())
+        permit = breaker.take(now.mono) if leave is None else leave
+        self._held[number] = _Held(service, place, permit, request.tokens, holds, now.mono)
+        return Admission(number=number, service=name, events=self._drain() if self._events else ())
 
     @staticmethod
     def _settle_limits(held: _Held, tokens: int, outcome: Outcome, now: Moment) -> None:
@@ -232,15 +302,14 @@ class MemoryState(Twins):
         else:
             service.limiter.cancel(place, now)
 
-    def _ask_limiter(
-        self, service: _Service, request: AdmissionRequest, now: Moment, slot: int | None
+    def _resume(
+        self, service: _Service, request: AdmissionRequest, now: Moment, slot: int
     ) -> Grant | Queued | LimitDenial:
-        if slot is not None:
-            entry = self._slots.pop(slot, None)
-            if entry is not None:
-                answer = service.limiter.resume(entry[1], now)
-                if answer is not None:
-                    return answer
+        entry = self._slots.pop(slot, None)
+        if entry is not None:
+            answer = service.limiter.resume(entry[1], now)
+            if answer is not None:
+                return answer
         return service.limiter.ask(request.tokens, now, request.max_wait_us, request.waker)
 
     def _next_number(self) -> int:

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from switchgear.clock import MICROS, Moment, SystemClock
 from switchgear.errors import ConfigError, StateError
 from switchgear.state.base import History
 from switchgear.state.redis_fallback import Fallback, WhenDown
+from switchgear.state.redis_keeper import Keeper
 from switchgear.state.redis_link import Link, Unreachable
 from switchgear.state.redis_replies import decode, decode_views, views_of
 from switchgear.state.redis_rules import EXACT, Rules
@@ -94,16 +94,15 @@ class RedisState:
         self._rules: Final = rules
         self._recall: Final = recall
         self._timeout: Final = timeout_us
-        self._lease: Final = lease_us
         self._when_down: Final = when_down
         self._fallback: Final = Fallback(when_down, self._session, self._clock.moment())
         self._server_time: Final = server_time
         self._started: Final = self._clock.moment()
         self._down_until = 0
         self._polled_at: int | None = None
-        self._keeper: threading.Thread | None = None
-        self._keep: Final = _Alarm()
-        self._lock: Final = threading.Lock()
+        self._keeper: Final = Keeper(
+            self._keep_up, lambda: bool(self.untold), pause_us=lease_us // 3, behind_us=2 * timeout_us
+        )
 
     # The verbs, for threads -------------------------------------------------------------------
 
@@ -113,17 +112,29 @@ class RedisState:
         except Unreachable as error:
             return self._fallback.admit(request, now, slot, error)
         except BaseException:
-            self._keep.ring()
+            self._keeper.ring()  # what became of it is not known
             raise
         return answer
 
     def withdraw(self, slot: int, now: Moment) -> None:
-        if not self._fallback.withdraw(slot, now):
+        """Give a place back; on an event loop it is the keeper who tells it, so the loop is not blocked."""
+        if self._fallback.withdraw(slot, now):
+            return
+        if _on_loop():
+            self._session.leave(slot)
+            self._keeper.ring()
+        else:
             self._told(self._session.withdraw(slot, now))
 
     def cancel(self, admission: Admission, now: Moment) -> None:
+        """Undo an admission; on an event loop it is the keeper who tells it, so the loop is not blocked."""
         self._fallback.cancel(admission.number, now)
-        self._tell(self._session.cancelling(admission.number), now)
+        finish = self._session.cancelling(admission.number)
+        if finish is not None and _on_loop():
+            self._session.postpone(finish)
+            self._keeper.ring()
+        else:
+            self._tell(finish, now)
 
     def settle(self, admission: Admission, outcome: Outcome, cost: int | None, now: Moment) -> tuple[Event, ...]:
         self._fallback.settle(admission.number, outcome, now)
@@ -147,7 +158,8 @@ class RedisState:
             if self._when_down == "closed":
                 raise
             _log.exception("starting without the shared state; when_down = %r", self._when_down)
-        self._start_keeper()
+        if self._server_time:  # where time is not the server's nothing happens by itself
+            self._keeper.start()
 
     def poll(self, now: Moment) -> tuple[Event, ...]:
         if self._polls(now):
@@ -173,7 +185,7 @@ class RedisState:
         except Unreachable as error:
             return self._fallback.admit(request, now, slot, error)
         except BaseException:
-            self._keep.ring()
+            self._keeper.ring()  # what became of it is not known
             raise
         return answer
 
@@ -204,15 +216,18 @@ class RedisState:
             await self._atold(self._session.poll(now))
         return self._session.events()
 
+    @property
+    def untold(self) -> int:
+        """Ends of calls that the server has not been told yet, since it could not be reached."""
+        return len(self._session.late)
+
     # Its life ---------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Tell what is still to be told, let go of the server; the second time does nothing."""
-        if self._keep.is_over:
+        if self._keeper.is_over:
             return
-        self._keep.end()
-        if self._keeper is not None:
-            self._keeper.join()
+        self._keeper.end()
         self._tell_late()
         self._link.close()
 
@@ -264,13 +279,15 @@ class RedisState:
     def _noted(self, error: BaseException) -> BaseException:
         if isinstance(error, Unreachable):
             self._down_until = self._clock.moment().mono + self._timeout
+            self._keeper.ring()
         return error
 
     def _admission(self, request: AdmissionRequest, now: Moment, slot: int | None) -> Steps:
         if (request.cost or 0) > EXACT:
             msg = "a call's worst case is larger than a shared state can count"
             raise StateError(msg)
-        self._start_keeper()
+        if self._server_time:  # where time is not the server's nothing happens by itself
+            self._keeper.start()
         return self._session.admit(request, now, None if self._fallback.withdraw(slot, now) else slot)
 
     # What can wait ----------------------------------------------------------------------------
@@ -282,10 +299,9 @@ class RedisState:
         try:
             self._run(self._session.finish(finish, now))
         except StateError as error:
-            _log.warning("the end of a call is told to the shared state later: %s", error)
-            self._session.postpone(finish)
-        except BaseException:
-            self._session.postpone(finish)
+            self._put_off(finish, error)
+        except BaseException as error:
+            self._put_off(finish, error)
             raise
 
     async def _atell(self, finish: Finish | None, now: Moment) -> None:
@@ -294,12 +310,14 @@ class RedisState:
         try:
             await self._arun(self._session.finish(finish, now))
         except StateError as error:
-            _log.warning("the end of a call is told to the shared state later: %s", error)
-            self._session.postpone(finish)
-        except BaseException:
-            self._session.postpone(finish)
-            self._keep.ring()
+            self._put_off(finish, error)
+        except BaseException as error:
+            self._put_off(finish, error)
             raise
+
+    def _put_off(self, finish: Finish, error: BaseException) -> None:
+        _log.warning("the end of a call is told to the shared state later (%s)", str(error) or type(error).__name__)
+        self._session.postpone(finish)
 
     def _told(self, steps: Steps) -> None:
         try:
@@ -317,27 +335,9 @@ class RedisState:
         for finish in self._session.overdue(self._clock.moment()):
             self._tell(finish, self._clock.moment())
 
-    # The keeper of the lease ------------------------------------------------------------------
-
-    def _start_keeper(self) -> None:
-        """Start the thread, unless time is not the server's: then nothing happens by itself."""
-        if not self._server_time:
-            return
-        with self._lock:
-            if self._keeper is None and not self._keep.is_over:
-                self._keeper = threading.Thread(target=self._keep_lease, name="switchgear-lease", daemon=True)
-                self._keeper.start()
-
-    def _keep_lease(self) -> None:
-        pause = self._lease / 3 / MICROS
-        while self._keep.wait(min(pause, 2 * self._timeout / MICROS) if self._session.late else pause):
-            try:
-                self._run(self._session.renew(self._clock.moment()))
-                self._tell_late()
-            except StateError as error:
-                _log.warning("the lease of this process could not be renewed: %s", error)
-            except Exception:  # the thread must go on: without it the lease of calls in flight ends
-                _log.exception("the lease of this process could not be renewed")
+    def _keep_up(self) -> None:
+        self._run(self._session.renew(self._clock.moment()))
+        self._tell_late()
 
     # Looking and checking ---------------------------------------------------------------------
 
@@ -369,29 +369,18 @@ class RedisState:
             return
         policy = memory.get("maxmemory_policy", "noeviction")
         if memory.get("maxmemory", "0") != "0" and policy != "noeviction":
-            msg = f'state.url: this server drops keys when its memory is full (maxmemory-policy {policy}); use "noeviction"'
+            msg = (
+                f'state.url: this server drops keys when it is full; its maxmemory-policy is {policy}, not "noeviction"'
+            )
             raise ConfigError(msg)
 
 
-class _Alarm:
-    """Wakes the keeper before its time, or for the last time."""
-
-    def __init__(self) -> None:
-        self._bell: Final = threading.Event()
-        self.is_over = False
-
-    def wait(self, seconds: float) -> bool:
-        """Wait until somebody rings, at most *seconds*; return False when it is all over."""
-        self._bell.wait(seconds)
-        self._bell.clear()
-        return not self.is_over
-
-    def ring(self) -> None:
-        self._bell.set()
-
-    def end(self) -> None:
-        self.is_over = True
-        self._bell.set()
+def _on_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _decoded(ask: Ask, raw: bytes) -> object:

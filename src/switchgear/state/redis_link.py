@@ -1,4 +1,4 @@
-"""The way to a Redis or Valkey server: one round trip a script, never longer than the time-out, errors with one meaning.
+"""The way to a Redis or Valkey server: one round trip a script, never beyond the time-out, errors with one meaning.
 
 Threads share a pool of connections; each event loop has its own.
 """

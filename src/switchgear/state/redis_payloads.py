@@ -29,7 +29,7 @@ __all__ = ["Ask", "Finish", "Held", "Payloads"]
 _REAP: Final = 200
 """Admissions of dead processes that are settled in one go."""
 
-_MARGIN: Final = 1_000_000
+_MARGIN: Final = 500_000
 """How late a request may be beyond the time-out before it is void."""
 
 

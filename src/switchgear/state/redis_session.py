@@ -122,9 +122,16 @@ class Session:
         try:
             reply = yield self._say.withdrawal(slot, line[0], self._say.moment(now))
         except BaseException:
-            self.postpone(Finish(number=slot, service=line[0], accounts=(), cancelled=True, doubt=True))
+            self._leave_later(slot, line[0])
             raise
         self._seen(reply)
+
+    def leave(self, slot: int) -> None:
+        """Give a place in the queue back as soon as can be."""
+        with self._lock:
+            line = self._lines.pop(slot, None)
+        if line is not None:
+            self._leave_later(slot, line[0])
 
     def finish(self, finish: Finish, now: Moment) -> Steps:
         """Tell the server how a call ended, or take an admission back of which no answer has come."""
@@ -242,6 +249,9 @@ class Session:
             found = [one for one in self.late if one.again_at <= now.mono]
             self.late = [one for one in self.late if one.again_at > now.mono]
         return found
+
+    def _leave_later(self, slot: int, service: str) -> None:
+        self.postpone(Finish(number=slot, service=service, accounts=(), cancelled=True, doubt=True))
 
     def _closing(self, number: int) -> Held | None:
         with self._lock:

@@ -2,6 +2,9 @@
 -- stays below 2^53 (the client refuses larger limits); tokens in tokens. The same rules as policies/budget.py.
 local budget = {}
 
+-- Whether somebody has changed a limit since the configuration was read; every verb finds that out as it begins.
+budget.changed = false
+
 -- Stop, before anything is written, where a client has named neither the period that holds now nor the one before.
 function budget.check(account, now)
   if account.finish >= 0 and (now < account.start or now >= account.next) then
@@ -16,6 +19,7 @@ end
 -- The rule, with the limit that somebody has set since the configuration was read.
 local function in_force(prefix, account)
   local rule = account.rule
+  if not budget.changed then return rule.limit, rule.marks end
   local raw = redis.call('HGET', prefix .. ':limits', account.budget)
   if raw then
     local set = cmsgpack.unpack(raw)

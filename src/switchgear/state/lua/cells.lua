@@ -1,12 +1,14 @@
 -- Cells of exact windows: what happened lately, coalesced, each cell expiring with its newest event.
 -- Instants and spans in microseconds; counts in what the window counts (requests, tokens, nano-USD, calls): whole
 -- numbers below 2^53, which a double holds exactly.
--- A window is one string: a head of 7 doubles (first, last and base cell, three totals, the end of the newest cell),
--- then its cells. The numbers of cells begin at the instant of the first and only grow, so that a grant never meets
--- another's cell. Of 3,000 cells with one count the string has at most 64 KB.
+-- A window is one string: a head of 12 doubles (first, last and base cell, three totals, the end of the newest cell, the
+-- instant of the oldest, and the newest cell itself), then its other cells. So most calls read and write the head alone.
+-- The numbers of cells begin at the instant of the first and only grow, so that a grant never meets another's cell.
+-- Of 3,000 cells with one count the string has at most 64 KB.
 local cells = {}
 local NOWHERE = -1
-local HEAD = 56
+local HEAD = 96
+local FORMAT = '>dddddddddddd'
 local DEAD = 1000
 
 function cells.open(key, span, columns, parts)
@@ -15,17 +17,21 @@ function cells.open(key, span, columns, parts)
   local raw = redis.call('GETRANGE', key, 0, HEAD - 1)
   w.total = { 0, 0, 0 }
   if #raw == HEAD then
-    w.first, w.last, w.base, w.total[1], w.total[2], w.total[3], w.ends = struct.unpack('>ddddddd', raw)
+    local newest = {}
+    w.first, w.last, w.base, w.total[1], w.total[2], w.total[3], w.ends, w.oldest, newest[1], newest[2], newest[3], newest[4] =
+      struct.unpack(FORMAT, raw)
+    w.cell[w.last] = newest
   end
   return w
 end
 
 local function fetch(w, from, to)
+  -- The newest is in the head; its place here is filled when it is the newest no more.
   local start = HEAD + (from - w.base) * w.size
   local raw = redis.call('GETRANGE', w.key, start, start + (to - from + 1) * w.size - 1)
   local place = 1
   for i = from, to do
-    if #raw - place + 1 < w.size then return end -- cells from here on were added just now
+    if #raw - place + 1 < w.size then return end
     local cell = {}
     if w.columns == 1 then
       cell[1], cell[2], place = struct.unpack('>dd', raw, place)
@@ -59,13 +65,16 @@ local function count(w, cell, sign)
 end
 
 function cells.expire(w, now)
-  if not w.first then return end
   local edge = now - w.span
+  if not w.first or w.oldest > edge then return end
   local first = w.first
   while w.first <= w.last do
     -- Mostly one cell or none goes.
     local cell = w.first < first + 2 and get(w, w.first) or walk(w, w.first)
-    if cell[1] > edge then return end
+    if cell[1] > edge then
+      w.oldest = cell[1]
+      return
+    end
     count(w, cell, -1)
     w.first = w.first + 1
   end
@@ -80,25 +89,30 @@ end
 -- lasts from its first event; those with more lie on a grid.
 function cells.take(w, at, a, b, c)
   if w.columns == 1 and a <= 0 then return NOWHERE end
-  local added = { at, a, b, c }
+  local added = { at, a, b or 0, c or 0 }
   count(w, added, 1)
+  w.changed = true
   if w.first and w.first <= w.last then
+    local newest = w.cell[w.last]
     if at < w.ends then
-      local cell = get(w, w.last)
-      cell[1] = math.max(at, cell[1])
-      for column = 2, w.columns + 1 do cell[column] = cell[column] + added[column] end
-      touch(w, w.last)
+      newest[1] = math.max(at, newest[1])
+      for column = 2, w.columns + 1 do newest[column] = newest[column] + added[column] end
+      if w.first == w.last then w.oldest = newest[1] end
       return w.last
     end
+    w.dirty[w.last] = true
     w.last = w.last + 1
-  elseif w.first then
-    w.last = w.first
   else
-    w.first, w.last, w.base = at, at, at
+    w.oldest = at
+    if w.first then
+      w.last = w.first
+    else
+      w.first, w.last, w.base = at, at, at
+    end
   end
   w.ends = (w.columns == 1 and at or at - at % w.grain) + w.grain
   w.cell[w.last] = added
-  touch(w, w.last)
+  w.appended = true
   return w.last
 end
 
@@ -164,12 +178,19 @@ function cells.save(w, now)
     w.base = w.first
     redis.call('DEL', w.key)
   end
-  local head = struct.pack('>ddddddd', w.first, w.last, w.base, w.total[1], w.total[2], w.total[3], w.ends)
+  local newest = w.cell[w.last]
+  local head = struct.pack(
+    FORMAT, w.first, w.last, w.base, w.total[1], w.total[2], w.total[3], w.ends, w.oldest, newest[1], newest[2], newest[3],
+    newest[4]
+  )
   redis.call('SETRANGE', w.key, 0, head .. alive)
   for i in pairs(w.dirty) do
-    if i >= w.first and i <= w.last then
+    if i >= w.first and i < w.last then
       redis.call('SETRANGE', w.key, HEAD + (i - w.base) * w.size, packed(w, w.cell[i]))
     end
   end
-  redis.call('PEXPIRE', w.key, math.ceil((get(w, w.last)[1] - now + w.span) / 1000) + 60000)
+  -- Until a new cell begins, the newest can become younger by the length of a cell at most.
+  if w.appended or alive ~= '' then
+    redis.call('PEXPIRE', w.key, math.ceil((newest[1] - now + w.span + w.grain) / 1000) + 60000)
+  end
 end

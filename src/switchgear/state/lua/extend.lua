@@ -1,6 +1,6 @@
 -- extend: hold more for a call that turns out larger than its reservation, all or nothing. Microseconds, nano-USD
 -- (cost -1: unpriced), tokens; cost and tokens are what the call will have used in all.
-if redis.call('HGET', prefix, 'epoch') ~= q.epoch then return store.reply({ kind = 'flushed' }) end
+if store.is_flushed() then return store.reply({ kind = 'flushed' }) end
 local held_key = prefix .. ':h:' .. q.owner
 local raw = redis.call('HGET', held_key, q.number)
 if not raw then return store.reply({ kind = 'unknown' }) end

@@ -1,5 +1,5 @@
 -- finish: settle or cancel one admission, once. Microseconds, nano-USD (cost -1: unpriced), tokens (-1: as reserved).
-if redis.call('HGET', prefix, 'epoch') ~= q.epoch then return store.reply({ kind = 'flushed' }) end
+if store.is_flushed() then return store.reply({ kind = 'flushed' }) end
 local held_key = prefix .. ':h:' .. q.owner
 local raw = redis.call('HGET', held_key, q.number)
 if not raw then return store.reply({ kind = 'unknown' }) end

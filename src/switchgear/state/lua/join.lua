@@ -1,6 +1,7 @@
 -- join: register a process and its lease; tell the state, once for each ledger since it was last empty, what the
 -- ledger remembers; hold again what the process held when the state was lost. Microseconds, nano-USD, tokens.
 for _, one in pairs(q.budgets) do budget.check(one, now) end
+budget.changed = redis.call('HGET', prefix, 'limits') or #q.limits > 0
 local lease = 'lease:' .. q.owner
 local known = redis.call('HEXISTS', prefix, lease) == 1
 local services, pots = {}, {}
@@ -21,6 +22,7 @@ local function remember()
     if service then limiter.count(service.limiter, math.min(past.at, now), past.requests, past.tokens) end
   end
   for _, past in ipairs(q.limits) do
+    redis.call('HSET', prefix, 'limits', 1)
     redis.call('HSET', prefix .. ':limits', past.budget, cmsgpack.pack({ limit = past.limit, marks = past.marks, configured = past.configured }))
   end
   for _, past in ipairs(q.spend) do

@@ -1,9 +1,8 @@
 -- reap: settle what processes held whose lease is over: their places in queues come back, their calls count as made
 -- at the reserved cost (they may have left). Microseconds, nano-USD, tokens. At most q.most admissions at a time.
 for _, one in pairs(q.budgets) do budget.check(one, now) end
-local meta = redis.call('HMGET', prefix, 'epoch', 'lease:' .. q.owner)
-if meta[1] ~= q.epoch then return store.reply({ kind = 'flushed' }) end
-if not meta[2] then return store.reply({ kind = 'lapsed' }) end
+local obstacle = store.obstacle()
+if obstacle ~= 'reap' then return store.reply({ kind = obstacle or 'done' }) end
 
 local most = q.most
 local services, pots = {}, {}

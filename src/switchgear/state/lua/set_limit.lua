@@ -20,6 +20,7 @@ for _, member in ipairs(redis.call('SMEMBERS', prefix .. ':accounts')) do
   local known = cmsgpack.unpack(member)
   if known[1] == account.budget and known[2] then change(known[2]) end
 end
+redis.call('HSET', prefix, 'limits', 1)
 redis.call('HSET', prefix .. ':limits', account.budget, cmsgpack.pack({ limit = q.limit, marks = q.marks, configured = account.rule.limit }))
 for _, pot in ipairs(pots) do budget.save(pot, now, true) end
 return store.reply({ kind = 'done', old = old, crossings = events })

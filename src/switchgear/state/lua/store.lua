@@ -14,11 +14,19 @@ local store = {}
 -- Why this verb can't be done now, nil if it can: the state was flushed, this process's lease has lapsed, or
 -- another's has and what it held must be settled first.
 function store.obstacle()
-  local meta = redis.call('HMGET', prefix, 'epoch', 'lease:' .. q.owner, 'reap')
+  local meta = redis.call('HMGET', prefix, 'epoch', 'limits', 'lease:' .. q.owner, 'reap')
   if meta[1] ~= q.epoch then return 'flushed' end
-  if not meta[2] then return 'lapsed' end
-  if now >= tonumber(meta[3]) then return 'reap' end
+  budget.changed = meta[2]
+  if not meta[3] then return 'lapsed' end
+  if now >= tonumber(meta[4]) then return 'reap' end
   return nil
+end
+
+-- The same for verbs that only need the state to be the one that they know.
+function store.is_flushed()
+  local meta = redis.call('HMGET', prefix, 'epoch', 'limits')
+  budget.changed = meta[2]
+  return meta[1] ~= q.epoch
 end
 
 function store.service(rules)

@@ -1,5 +1,6 @@
 -- views: everything that can be looked at; changes nothing but the list of accounts, from which it drops those that
 -- are no more. Microseconds, nano-USD, tokens.
+budget.changed = redis.call('HGET', prefix, 'limits')
 for _, one in pairs(q.budgets) do budget.check(one, now) end
 local services, accounts = {}, {}
 for name, rules in pairs(q.services) do
