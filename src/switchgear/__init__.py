@@ -33,13 +33,13 @@ if TYPE_CHECKING:
         TokenMetrics,
     )
     from switchgear.insight.snapshot import MetricsCollector
+    from switchgear.standalone.breaker import CircuitBreaker
+    from switchgear.standalone.breakers import CircuitBreakerRegistry
     from switchgear.standalone.budget import Budget
     from switchgear.standalone.limiter import RateLimiter
     from switchgear.standalone.limiters import RateLimiterRegistry
     from switchgear.standalone.tracker import TokenTracker
     from switchgear.standalone.trackers import TokenTrackerRegistry
-    from switchgear.standalone.breaker import CircuitBreaker
-    from switchgear.standalone.breakers import CircuitBreakerRegistry
 
 __all__ = [
     "BreakerOpen",

@@ -210,8 +210,10 @@ BAD = {
     ),
     "degrade for tokens": (
         '[[budgets]]\nname = "b"\nlimit_tokens = 5\naction = "degrade"\ndegrade_to = "m"\n',
-        "5: budgets.b.degrade_to: another model takes as many tokens, so a call would still not fit; "
-        "match a model, or use limit_usd",
+        (
+            "5: budgets.b.degrade_to: another model takes as many tokens, so a call would still not fit; "
+            "match a model, or use limit_usd"
+        ),
     ),
     "redis": (
         '[state]\nurl = "memcached://:secret@127.0.0.1"\n',
@@ -223,8 +225,10 @@ BAD = {
     ),
     "too much for redis": (
         f'[state]\nurl = "redis://:secret@127.0.0.1"\n{BUDGET.replace("1", "9007200")}',
-        "5: budgets.b.limit_usd: a limit above 9007199254740992 (9,007,199 USD) with a shared state is not available "
-        "in this version",
+        (
+            "5: budgets.b.limit_usd: a limit above 9007199254740992 (9,007,199 USD) with a shared state is not available "
+            "in this version"
+        ),
     ),
     "no time for redis": (
         '[state]\nurl = "redis://127.0.0.1"\ntimeout = "0s"\n',

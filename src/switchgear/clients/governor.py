@@ -151,7 +151,7 @@ class Governor(Gate):
         return httpx2.AsyncClient(transport=transport, timeout=seconds)
 
     def close(self) -> None:
-        """Flush the ledger and let go of it, and of a shared state. Calls in flight stay reserved until the next start."""
+        """Flush the ledger and let go of it, and of a shared state. Calls in flight stay reserved."""
         self.state.close()
         self.ledger.close()
 

@@ -175,7 +175,8 @@ def spend(
     unpriced = func.count().filter(attempts.c.cost.is_(None), attempts.c.status != "reserved")
     query = select(
         func.coalesce(func.sum(attempts.c.cost), 0),
-        func.coalesce(func.sum(_TOKENS), 0),
+        # What is still reserved is held by its process, not spent: a new one finds none of it.
+        func.coalesce(func.sum(_TOKENS).filter(attempts.c.status != "reserved"), 0),
         unpriced,
     ).where(attempts.c.started_at >= since_us, _WENT_OUT, *conditions)
     if group is not None:
@@ -207,9 +208,7 @@ def breakers(engine: Engine) -> tuple[BreakerMemory, ...]:
 def budget_limits(engine: Engine) -> tuple[LimitMemory, ...]:
     """Return the last recorded change of each budget's limit, by budget."""
     return tuple(
-        LimitMemory(
-            budget=change["budget"], unit=change["unit"], limit=change["new"], configured=change["configured"]
-        )
+        LimitMemory(budget=change["budget"], unit=change["unit"], limit=change["new"], configured=change["configured"])
         for change in _latest(engine, "budget_changed")
     )
 

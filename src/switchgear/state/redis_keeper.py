@@ -42,12 +42,8 @@ class Keeper:
 
     def start(self) -> None:
         """Begin, unless it has begun or is over."""
-        if self._begun:
-            return
-        with self._lock:
-            if not self._begun and not self.is_over:
-                self._begun = True
-                self._thread.start()
+        if not self._begun:
+            self._begin()
 
     def ring(self) -> None:
         """Do the work now."""
@@ -61,6 +57,12 @@ class Keeper:
             begun = self._begun
         if begun:
             self._thread.join()
+
+    def _begin(self) -> None:
+        with self._lock:
+            if not self._begun and not self.is_over:
+                self._begun = True
+                self._thread.start()
 
     def _run(self) -> None:
         while not self.is_over:
