@@ -127,7 +127,8 @@ class MetricsCollector:
         except (LedgerError, StateError) as error:
             moment = self._clock.moment()
             now = from_micros(moment.wall)
-            breakers, limits, budgets = self._live(moment) if isinstance(error, LedgerError) else ((), (), ())
+            of_ledger = isinstance(error, LedgerError)
+            breakers, limits, budgets = self._live(moment) if of_ledger else ((), (), ())
             return assess(
                 now=now,
                 zone=self._zone,
@@ -136,7 +137,8 @@ class MetricsCollector:
                 budgets=budgets,
                 errors=RecentCalls(since=now, until=now),
                 calls={},
-                ledger_problem=str(error),
+                ledger_problem=str(error) if of_ledger else self.ledger_problem(),
+                state_problem=None if of_ledger else str(error),
                 rules=self._rules,
             )
 
