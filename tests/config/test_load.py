@@ -226,8 +226,8 @@ BAD = {
     "too much for redis": (
         f'[state]\nurl = "redis://:secret@127.0.0.1"\n{BUDGET.replace("1", "9007200")}',
         (
-            "5: budgets.b.limit_usd: a limit above 9007199254740992 (9,007,199 USD) with a shared state is not available "
-            "in this version"
+            "5: budgets.b.limit_usd: a limit above 9007199254740992 (9,007,199 USD) with a shared state "
+            "is not available in this version"
         ),
     ),
     "no time for redis": (
