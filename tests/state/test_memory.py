@@ -383,3 +383,48 @@ def test_what_a_finalizer_gives_back_in_the_middle_of_a_verb_waits_for_its_end(
     _admitted(live.admit(_request("b", cost=10), clock.moment()))
     view = live.budgets(clock.moment())[0]
     assert (view.spent, view.reserved) == (4, 10)
+
+
+def _in_line(live: MemoryState, clock: ManualClock, woken: list[str], name: str, *budgets: str) -> AdmissionRequest:
+    """Return a request whose caller notes *name* when it is woken."""
+    return AdmissionRequest(
+        service="openai",
+        tokens=0,
+        cost=10,
+        accounts=tuple(Account(budget) for budget in budgets),
+        max_wait_us=60 * MICROS,
+        waker=lambda: woken.append(name),
+    )
+
+
+def test_who_is_refused_at_its_turn_lets_the_next_one_go(clock: ManualClock) -> None:
+    """A place that is given back inside an admission is passed on, and its waiter woken."""
+    live = _state(_budget("b", 10), limits=(IN_FLIGHT,))
+    woken: list[str] = []
+    holder = _admitted(live.admit(_request(), clock.moment()))
+    first, second = _in_line(live, clock, woken, "first", "b"), _in_line(live, clock, woken, "second")
+    place = live.admit(first, clock.moment())
+    assert isinstance(place, Waiting)
+    assert isinstance(live.admit(second, clock.moment()), Waiting)
+    live.set_limit("b", 5, clock.moment())
+    live.settle(holder, _outcome(), 0, clock.moment())
+    assert _refusal(live.admit(first, clock.moment(), place.slot)).rule == "b"
+    assert woken == ["first", "second"]
+
+
+def test_who_leaves_the_line_lets_the_next_one_go(clock: ManualClock) -> None:
+    """Withdrawing a place that has come free wakes the one behind."""
+    live = _state(limits=(IN_FLIGHT,))
+    woken: list[str] = []
+    holder = _admitted(live.admit(_request(), clock.moment()))
+    places = [live.admit(_in_line(live, clock, woken, name), clock.moment()) for name in ("first", "second")]
+    live.settle(holder, _outcome(), 0, clock.moment())
+    assert isinstance(places[0], Waiting)
+    live.withdraw(places[0].slot, clock.moment())
+    assert woken == ["first", "second"]
+
+
+def test_a_place_that_is_unknown_is_asked_for_anew(clock: ManualClock) -> None:
+    """Who comes with a place of nowhere is treated as a newcomer."""
+    live = _state(limits=(IN_FLIGHT,))
+    _admitted(live.admit(_request(), clock.moment(), 999))

@@ -306,10 +306,9 @@ class MemoryState(Twins):
         self, service: _Service, request: AdmissionRequest, now: Moment, slot: int
     ) -> Grant | Queued | LimitDenial:
         entry = self._slots.pop(slot, None)
-        if entry is not None:
-            answer = service.limiter.resume(entry[1], now)
-            if answer is not None:
-                return answer
+        answer = None if entry is None else service.limiter.resume(entry[1], now)
+        if answer is not None:
+            return answer
         return service.limiter.ask(request.tokens, now, request.max_wait_us, request.waker)
 
     def _next_number(self) -> int:
