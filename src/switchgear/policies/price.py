@@ -72,13 +72,16 @@ def cost_of(price: Price, usage: Usage) -> int:
     read = usage.cache_read_tokens
     written = usage.cache_write_tokens
     reasoning = usage.reasoning_tokens
-    total = (
-        max(0, usage.input_tokens - read - written) * rates.input
-        + read * rates.cache_read
-        + written * rates.cache_write
-        + max(0, usage.output_tokens - reasoning) * rates.output
-        + reasoning * rates.reasoning
-    )
+    if not (read or written or reasoning):
+        total = usage.input_tokens * rates.input + usage.output_tokens * rates.output
+    else:
+        total = (
+            max(0, usage.input_tokens - read - written) * rates.input
+            + read * rates.cache_read
+            + written * rates.cache_write
+            + max(0, usage.output_tokens - reasoning) * rates.output
+            + reasoning * rates.reasoning
+        )
     requests = 1
     for unit, count in usage.units:
         if unit == REQUEST:
@@ -99,6 +102,11 @@ def worst_case_of(price: Price, bound: Usage) -> int:
     is part of the output. Every token counts at the dearest rate that it can get, in the dearest
     tier that the input can reach.
     """
+    if not price.tiers and not bound.units:  # nearly every call of a model
+        rates = price.rates
+        dearest = bound.input_tokens * max(rates.input, rates.cache_read, rates.cache_write)
+        dearest += bound.output_tokens * max(rates.output, rates.reasoning)
+        return -((-dearest - price.request) // price.scale)
     reachable = [price.rates, *(tier for tier in price.tiers if bound.input_tokens > tier.above)]
     if price.least:
         raised = tuple((unit, max(count, price.least.get(unit, 0))) for unit, count in bound.units)

@@ -108,10 +108,12 @@ class MemoryState(Twins):
 
     def admit(self, request: AdmissionRequest, now: Moment, slot: int | None = None) -> Admission | Waiting | Refusal:
         service = self._services[request.service]
-        self._enter()
+        if not self._lock.acquire(blocking=False):
+            patiently(self._lock)
+        self._owner = get_ident()
         try:
             answer = self._admit(service, request, now, slot)
-            wakers = self._wakers(service)
+            wakers = self._wakers(service) if service.limiter.wakers else ()
         finally:
             self._leave()
         for waker in wakers:
@@ -125,14 +127,17 @@ class MemoryState(Twins):
         self._give(lambda: self._cancel(admission, now))
 
     def settle(self, admission: Admission, outcome: Outcome, cost: int | None, now: Moment) -> tuple[Event, ...]:
-        if self._owner == get_ident():
+        me = get_ident()
+        if self._owner == me:
             self._late.append(lambda: self._settle(admission, outcome, cost, now))
             return ()
-        self._enter()
+        if not self._lock.acquire(blocking=False):
+            patiently(self._lock)
+        self._owner = me
         try:
             service = self._settle(admission, outcome, cost, now)
             events = self._drain() if self._events else ()
-            wakers = () if service is None else self._wakers(service)
+            wakers = self._wakers(service) if service is not None and service.limiter.wakers else ()
         finally:
             self._leave()
         for waker in wakers:
