@@ -428,3 +428,29 @@ def test_a_place_that_is_unknown_is_asked_for_anew(clock: ManualClock) -> None:
     """Who comes with a place of nowhere is treated as a newcomer."""
     live = _state(limits=(IN_FLIGHT,))
     _admitted(live.admit(_request(), clock.moment(), 999))
+
+
+class _Contended:
+    """A lock that another thread holds at the first try."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.tries = 0
+
+    def acquire(self, *, blocking: bool = True) -> bool:
+        self.tries += 1
+        return self.tries % 2 == 0 and self.lock.acquire(blocking=blocking)
+
+    def release(self) -> None:
+        self.lock.release()
+
+
+def test_every_verb_waits_for_a_lock_that_is_taken(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A verb that finds the lock taken tries again, and does its work."""
+    live = _state(_budget("b", 100))
+    contended = _Contended()
+    monkeypatch.setattr(live, "_lock", contended)
+    admission = _admitted(live.admit(_request("b", cost=10), clock.moment()))
+    live.settle(admission, _outcome(), 4, clock.moment())
+    assert live.budgets(clock.moment())[0].spent == 4
+    assert contended.tries == 6
