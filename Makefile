@@ -4,6 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 STAMP := .venv/.switchgear-setup
+PEERS := .venv/peers
 export PYTHON
 
 .PHONY: help setup demo test lint bench docs lock clean
@@ -30,10 +31,14 @@ lint: setup ## style, floors and types
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-bench: setup ## run every benchmark; each prints its numbers
-	@shopt -s nullglob; files=(benchmarks/[a-z]*.py); \
-	if (( $${#files[@]} == 0 )); then echo "no benchmarks yet"; fi; \
-	for file in "$${files[@]}"; do echo "== $$file"; $(BIN)/python "$$file"; done
+bench: setup $(PEERS) ## run every benchmark beside its peers; each prints its numbers
+	@export PYTHONPATH=$(PEERS); for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python "$$file"; done
+
+$(PEERS): benchmarks/peers.txt
+	@echo "bench: installing the peers into $@"
+	@rm -rf $@
+	@$(BIN)/python -m pip install --quiet --target $@ --requirement $<
+	@touch $@
 
 docs: setup ## check that docs/ says what the code does
 	$(BIN)/pytest -m docs

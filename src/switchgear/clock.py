@@ -31,6 +31,9 @@ class Moment(NamedTuple):
     wall: int
 
 
+_tuple: Final = tuple.__new__
+
+
 def micros(seconds: float) -> int:
     """Return *seconds* as whole microseconds, rounded to the nearest."""
     return round(seconds * MICROS)
@@ -60,14 +63,13 @@ class SystemClock:
 
     __slots__ = ()
 
-    def now(self) -> float:
-        return time.time()
-
-    def monotonic(self) -> float:
-        return time.monotonic()
+    # The functions themselves: a method around them would cost as much as they do.
+    now = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
 
     def moment(self) -> Moment:
-        return Moment(time.monotonic_ns() // 1000, time.time_ns() // 1000)
+        # As Moment(...), in half the time: every call reads the clock several times.
+        return _tuple(Moment, (time.monotonic_ns() // 1000, time.time_ns() // 1000))
 
     def sleep(self, seconds: float, wake: threading.Event | None = None) -> None:
         if wake is None:

@@ -6,8 +6,10 @@ The tree::
     ├── ConfigError              a setting is wrong; names file, line, key, nearest valid key
     ├── LedgerError              the durable record can't be read or written
     ├── StateError               the live numbers can't be read or written
+    ├── StallError               a protected stream sent nothing for too long
     └── Refused                  the gate said no; carries the rule, its numbers, when to retry
         ├── RateLimited          a request, token or concurrency limit is used up
+        │   └── ImpossibleError  the call is larger than a limit: it will never be let through
         ├── BreakerOpen          the service's circuit is open
         ├── BudgetExceeded       the worst case does not fit into a budget
         │   └── Skipped          the same, under a budget whose action is ``skip``
@@ -29,10 +31,12 @@ __all__ = [
     "BreakerOpen",
     "BudgetExceeded",
     "ConfigError",
+    "ImpossibleError",
     "LedgerError",
     "RateLimited",
     "Refused",
     "Skipped",
+    "StallError",
     "StateError",
     "SwitchgearError",
     "Unpriced",
@@ -58,6 +62,18 @@ class LedgerError(SwitchgearError):
 
 class StateError(SwitchgearError):
     """The live state can't be reached or is not usable."""
+
+
+class StallError(SwitchgearError):
+    """A protected stream sent nothing for *seconds*; *name* is its breaker's."""
+
+    def __init__(self, name: str, seconds: float) -> None:
+        super().__init__(f"{name} sent nothing for {seconds:g} s")
+        self.name = name
+        self.seconds = seconds
+
+    def __reduce__(self) -> tuple[type[StallError], tuple[str, float]]:
+        return type(self), (self.name, self.seconds)
 
 
 class Refused(SwitchgearError):
@@ -94,6 +110,10 @@ class RateLimited(Refused):
         self.used: int | None = refusal.used
 
 
+class ImpossibleError(RateLimited):
+    """The call needs more than a limit allows at all: no waiting helps, only a smaller call."""
+
+
 class BreakerOpen(Refused):
     """The circuit of the service is open, or all its trial calls are under way."""
 
@@ -128,4 +148,6 @@ _BY_REASON: Final[dict[str, type[Refused]]] = {
 
 def refused(refusal: Refusal) -> Refused:
     """Return the error of the tree that stands for *refusal*."""
+    if refusal.reason == "rate_limit" and refusal.retry_after is None and (refusal.needed or 0) > (refusal.limit or 0):
+        return ImpossibleError(refusal)
     return _BY_REASON[refusal.reason](refusal)

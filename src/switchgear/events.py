@@ -6,6 +6,7 @@ is released, so a listener can be slow, can raise or can call back in without ha
 
 from __future__ import annotations
 
+import enum
 import logging
 from typing import TYPE_CHECKING, Literal
 
@@ -18,21 +19,35 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BreakerChanged",
+    "BudgetChanged",
     "BudgetCrossed",
     "Bus",
     "CallRefused",
     "CallSettled",
     "CircuitName",
+    "CircuitState",
     "Event",
 ]
 
-CircuitName = Literal["closed", "open", "half_open", "forced_open", "disabled"]
+CircuitName = Literal["closed", "open", "half_open", "forced_open", "disabled", "metrics_only"]
+
+
+class CircuitState(enum.StrEnum):
+    """The states of a circuit: each is equal to its *CircuitName*."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+    FORCED_OPEN = "forced_open"
+    DISABLED = "disabled"
+    METRICS_ONLY = "metrics_only"
+
 
 _log = logging.getLogger("switchgear.events")
 
 
 class BreakerChanged(msgspec.Struct, frozen=True, kw_only=True, tag="breaker_changed"):
-    """A breaker went from one state to another.
+    """A breaker went from one state to another; from *metrics_only* to itself: it would have opened.
 
     Attributes:
         at: epoch microseconds.
@@ -69,6 +84,27 @@ class BudgetCrossed(msgspec.Struct, frozen=True, kw_only=True, tag="budget_cross
     at: int
 
 
+class BudgetChanged(msgspec.Struct, frozen=True, kw_only=True, tag="budget_changed"):
+    """Somebody gave a budget another limit while it was in force.
+
+    Attributes:
+        old: the limit until then, in *unit*; *new*: the one from then on.
+        configured: the limit of the configuration at that time. As long as that stays the same,
+            *new* outlives a restart.
+        by: who did it; *note*: why, in their words.
+        at: epoch microseconds.
+    """
+
+    budget: str
+    old: int
+    new: int
+    configured: int
+    unit: Unit
+    by: str
+    note: str
+    at: int
+
+
 class CallSettled(msgspec.Struct, frozen=True, kw_only=True, tag="call_settled"):
     """An attempt is over and in the ledger. *cost* is nano-USD; None means unpriced."""
 
@@ -89,7 +125,7 @@ class CallRefused(msgspec.Struct, frozen=True, kw_only=True, tag="call_refused")
     at: int
 
 
-Event = BreakerChanged | BudgetCrossed | CallSettled | CallRefused
+Event = BreakerChanged | BudgetChanged | BudgetCrossed | CallSettled | CallRefused
 
 
 class Bus:

@@ -148,7 +148,7 @@ class Server:
         async def tick() -> None:
             while True:
                 await asyncio.sleep(_TICK)
-                self.governor.tick()
+                await self.governor.atick()
 
         self._ticker = asyncio.create_task(tick())
         # What was made at start stays: the collector need not look at it on every round.
@@ -161,6 +161,7 @@ class Server:
             with suppress(asyncio.CancelledError):
                 await self._ticker
         await proxy.aclose()
+        await self.governor.state.aclose()
 
 
 class _Announcing(uvicorn.Server):

@@ -120,7 +120,12 @@ def test_a_call_is_shown_by_either_id(filled: Path, run: Run) -> None:
     by_attempt = run("calls", "show", row["id"], "--json")
 
     assert by_call == by_attempt
-    assert json.loads(by_call.out) == {"call_id": row["call_id"], "attempts": [row], "refusal": None}
+    assert json.loads(by_call.out) == {
+        "call_id": row["call_id"],
+        "attempts": [row],
+        "refusal": None,
+        "degraded_from": None,
+    }
 
 
 def test_a_refused_call_shows_the_decision(filled: Path, run: Run) -> None:

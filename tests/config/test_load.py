@@ -184,26 +184,59 @@ BAD = {
         f'{SERVICE}fallback = ["y"]\n',
         '3: services.x.fallback: unknown service "y"',
     ),
-    "degrade": (
+    "fallback on itself": (
+        f'{SERVICE}fallback = ["x"]\n',
+        "3: services.x.fallback: a service can't fall back on itself; see retry.attempts",
+    ),
+    "fallback of another kind": (
+        f'{SERVICE}fallback = ["anthropic"]\n[services.anthropic]\n',
+        '3: services.x.fallback: "anthropic" speaks "anthropic", not "http", so it can\'t answer the same request',
+    ),
+    "fallback without an address": (
+        f'{SERVICE}fallback = ["pdf_service"]\n[services.pdf_service]\n',
+        '3: services.x.fallback: "pdf_service" has no base_url, so no request can be sent to it',
+    ),
+    "degrade to nothing": (
         f'{BUDGET}action = "degrade"\n',
-        '4: budgets.b.action: the action "degrade" is not available in this version',
+        '4: budgets.b.action: degrade_to is missing: the cheaper model, such as "gpt-5-mini"',
     ),
-    "degrade_to": (
+    "degrade_to of another action": (
         f'{BUDGET}degrade_to = "m"\n',
-        '4: budgets.b.degrade_to: the action "degrade" is not available in this version',
+        '4: budgets.b.degrade_to: of no effect with the action "fail"; use "degrade"',
     ),
-    "expected": (
-        f'{BUDGET}reserve = "expected"\n',
-        '4: budgets.b.reserve: a reserve other than "worst_case" is not available in this version',
+    "degrade to itself": (
+        f'{BUDGET}action = "degrade"\ndegrade_to = "m"\nmatch = {{ model = "m" }}\n',
+        "5: budgets.b.degrade_to: is the model that the budget is for; name a cheaper one",
     ),
-    "retries": (
-        f"{SERVICE}retry = {{ attempts = 3 }}\n",
-        "3: services.x.retry.attempts: more than 1 attempt is not available in this version",
+    "degrade for tokens": (
+        '[[budgets]]\nname = "b"\nlimit_tokens = 5\naction = "degrade"\ndegrade_to = "m"\n',
+        (
+            "5: budgets.b.degrade_to: another model takes as many tokens, so a call would still not fit; "
+            "match a model, or use limit_usd"
+        ),
     ),
-    "fallback": (f'{SERVICE}fallback = ["x"]\n', "3: services.x.fallback: a fallback is not available in this version"),
     "redis": (
-        '[state]\nurl = "redis://:secret@127.0.0.1"\n',
-        '2: state.url: any state but "memory://" is not available in this version',
+        '[state]\nurl = "memcached://:secret@127.0.0.1"\n',
+        '2: state.url: must be "memory://", or an address such as "redis://127.0.0.1:6379/0"',
+    ),
+    "calendar days on redis": (
+        f'[state]\nurl = "redis://:secret@127.0.0.1"\n{SERVICE}limits = {{ requests_per_day = 5, day = "calendar" }}\n',
+        "5: services.x.limits.day: a limit by the calendar day with a shared state is not available in this version",
+    ),
+    "too much for redis": (
+        f'[state]\nurl = "redis://:secret@127.0.0.1"\n{BUDGET.replace("1", "9007200")}',
+        (
+            "5: budgets.b.limit_usd: a limit above 9007199254740992 (9,007,199 USD) with a shared state "
+            "is not available in this version"
+        ),
+    ),
+    "no time for redis": (
+        '[state]\nurl = "redis://127.0.0.1"\ntimeout = "0s"\n',
+        "3: state.timeout: must be longer than 0s",
+    ),
+    "a short lease": (
+        '[state]\nurl = "redis://127.0.0.1"\nlease = "500ms"\n',
+        "3: state.lease: must be at least four times as long as state.timeout",
     ),
     "postgres": (
         '[ledger]\nurl = "postgresql+psycopg://user:secret@host/db"\n',

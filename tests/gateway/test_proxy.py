@@ -165,7 +165,7 @@ def test_listing_models_is_free(client: httpx2.Client, server: Server) -> None:
 
 
 @pytest.mark.parametrize("streamed", [True, False])
-def test_a_client_that_leaves_takes_the_upstream_call_with_it(
+def test_budget_11_a_client_that_leaves_takes_the_upstream_call_with_it(
     server: Server, sandbox: Sandbox, *, streamed: bool
 ) -> None:
     """The upstream sees the end at once, and the call is on record as cancelled, at an estimate."""

@@ -66,6 +66,22 @@ def test_money_is_decimal_and_what_is_left_excludes_what_is_reserved(make: type[
     assert metrics.kind_words == "Hard limit"
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("fail", "Soft limit"),
+        ("skip", "Skip (soft limit)"),
+        ("degrade", "Degrade (soft limit)"),
+        ("warn", "Warn only"),
+    ],
+)
+def test_a_budget_that_reserves_what_is_expected_is_never_called_hard(make: type[Make], kind: str, words: str) -> None:
+    """Its limit can be passed, so every screen says so."""
+    (metrics,) = budget_metrics([make.budget(1, 2, kind=kind, reserve="expected")], ())
+
+    assert (metrics.kind_words, metrics.reserve) == (words, "expected")
+
+
 def test_token_budgets_have_no_money(make: type[Make]) -> None:
     """A token budget speaks whole tokens and has no numbers in USD."""
     (metrics,) = budget_metrics([make.budget(10, 100, unit="tokens", reserved=5)], ())

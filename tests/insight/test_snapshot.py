@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from switchgear.config.model import Config
-from switchgear.errors import LedgerError
+from switchgear.errors import LedgerError, StateError
 from switchgear.insight.days import to_micros
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.testing import ManualClock
@@ -125,3 +125,18 @@ def test_the_collector_reads_a_bounded_number_of_sums(collector: MetricsCollecto
     collector.snapshot()
 
     assert len([asked for asked in ledger.asked if "by" in asked]) == 4
+
+
+def test_a_state_that_can_not_be_reached_is_a_status(
+    collector: MetricsCollector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the live numbers health is unhealthy and says which store fails, instead of raising."""
+
+    def unreachable(_: object) -> None:
+        msg = "the server does not answer"
+        raise StateError(msg)
+
+    monkeypatch.setattr(collector, "_live", unreachable)
+    health = collector.health()
+    assert health.status == "unhealthy"
+    assert health.reasons[0].text == "The shared state fails: the server does not answer."

@@ -162,3 +162,93 @@ def test_an_instant_in_utc_is_read_in_the_zone() -> None:
     """The period is that of the place, not of UTC: 23:30 UTC on New Year's Eve is next year in Vienna."""
     period = period_of(_rule(period="month", timezone="Europe/Vienna"), _micros("2026-12-31T23:30"))
     assert datetime.fromtimestamp(period.start / 1e6, UTC).isoformat() == "2026-12-31T23:00:00+00:00"
+
+
+@pytest.mark.parametrize("action", ["fail", "skip", "degrade"])
+def test_budget_17_a_limit_below_what_is_spent_refuses_at_once(action: str) -> None:
+    """Lowered below the spending, the budget has no room, not even for a call that costs nothing."""
+    pot = Pot(_rule(limit=100, action=action), period_of(_rule(), 0))
+    pot.reserve(70)
+    pot.settle(70, 70, 0)
+    assert pot.change(_rule(limit=50, action=action), 0) == (0.75, 0.9, 1.0)
+    assert not pot.fits(0, 0)
+    assert pot.change(_rule(limit=50, action=action), 0) == ()
+
+
+def test_budget_17_what_is_in_flight_settles_as_it_is() -> None:
+    """A lower limit takes nothing away from a call that has been let go."""
+    pot = Pot(_rule(limit=100), period_of(_rule(), 0))
+    pot.reserve(60)
+    pot.change(_rule(limit=40), 0)
+    assert (pot.reserved, pot.fits(1, 0)) == (60, False)
+    assert pot.settle(60, 20, 0) == ()
+    assert pot.fits(20, 0)
+
+
+def test_budget_06_a_raised_limit_arms_what_it_is_above_again() -> None:
+    """A threshold that is not passed any more is reported again when it is crossed again."""
+    pot = Pot(_rule(limit=100), period_of(_rule(), 0))
+    pot.reserve(95)
+    assert pot.settle(95, 95, 0) == (0.75, 0.9)
+    assert pot.change(_rule(limit=200), 0) == ()
+    pot.reserve(55)
+    assert pot.settle(55, 55, 0) == (0.75,)
+
+
+def test_budget_06_a_threshold_is_crossed_by_the_amount_that_reaches_it() -> None:
+    """A third of 100 is reached at 34, not at 33, and thresholds may be given in any order."""
+    pot = Pot(_rule(limit=100, thresholds=(0.9, 0.333334, 0.9)), period_of(_rule(), 0))
+    assert pot.rule.thresholds == (0.333334, 0.9)
+    pot.reserve(0)
+    assert pot.settle(0, 33, 0) == ()
+    pot.reserve(0)
+    assert pot.settle(0, 1, 0) == (0.333334,)
+
+
+def test_budget_06_a_rolling_budget_does_not_cross_with_every_call() -> None:
+    """Around a threshold, what expires bit by bit repeats no crossing; only falling clearly below it does."""
+    budget = _rule(limit=100, period="1h", rolling_us=HOUR, thresholds=(0.5,))
+    pot = Pot(budget, period_of(budget, 0))
+    crossed = []
+    for number in range(20):  # ten an hour: 50 in the window at most, then 45, 50, 45 ...
+        pot.reserve(5)
+        crossed.append(pot.settle(5, 5, number * HOUR // 10))
+    assert [number for number, shares in enumerate(crossed) if shares] == [9]
+    pot.reserve(0)
+    assert pot.settle(0, 0, 4 * HOUR) == ()
+    pot.reserve(60)
+    assert pot.settle(60, 60, 4 * HOUR) == (0.5,)
+
+
+def test_a_rolling_budget_follows_its_limit() -> None:
+    """A changed limit decides when there is room again."""
+    budget = _rule(limit=100, period="1h", rolling_us=HOUR)
+    pot = Pot(budget, period_of(budget, 0))
+    pot.reserve(60)
+    pot.settle(60, 60, 0)
+    pot.change(_rule(limit=60, period="1h", rolling_us=HOUR), 0)
+    assert pot.ready_at(10, 1) == HOUR
+    assert pot.change(budget, 1) == ()
+    assert pot.ready_at(40, 1) == 1
+
+
+def test_budget_12_a_reservation_can_grow() -> None:
+    """A call that turns out larger holds more, and gives all of it back."""
+    pot = Pot(_rule(limit=100), period_of(_rule(), 0))
+    pot.reserve(60)
+    pot.extend(30)
+    assert (pot.reserved, pot.holders, pot.fits(11, 0)) == (90, 1, False)
+    pot.release(90)
+    assert (pot.reserved, pot.holders, pot.idle(0)) == (0, 0, True)
+
+
+@pytest.mark.parametrize("rolling", [None, HOUR])
+def test_a_cleared_pot_keeps_what_it_holds(rolling: int | None) -> None:
+    """Forgetting what was spent forgets no call in flight, and arms the thresholds."""
+    pot = Pot(_rule(limit=100, rolling_us=rolling), period_of(_rule(), 0))
+    pot.reserve(10)
+    pot.reserve(80)
+    pot.settle(80, 80, 0)
+    pot.clear()
+    assert (pot.spent(0), pot.reserved) == (0, 10)
+    assert pot.settle(10, 75, 0) == (0.75,)

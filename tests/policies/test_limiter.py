@@ -1,17 +1,21 @@
 from __future__ import annotations
 
-from collections import deque
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from switchgear.policies.limiter import CELLS, Grant, LimitDenial, Limiter, LimitRule, Queued, Window
+from switchgear.clock import Moment
+from switchgear.policies.limiter import Grant, LimitDenial, Limiter, LimitRule, Queued
+from switchgear.policies.window import CELLS, Window
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 DAY = 86_400 * SECOND
+
+
+def _at(us: int) -> Moment:
+    return Moment(us, 1_700_000_000 * SECOND + us)
 
 
 def _rpm(limit: int) -> LimitRule:
@@ -31,19 +35,19 @@ def _concurrent(limit: int) -> LimitRule:
 
 
 def _take(limiter: Limiter, now: int, tokens: int = 0) -> Grant:
-    answer = limiter.ask(tokens, now, 0)
+    answer = limiter.ask(tokens, _at(now), 0)
     assert isinstance(answer, Grant)
     return answer
 
 
 def _denied(limiter: Limiter, now: int, tokens: int = 0, max_wait: int = 0) -> LimitDenial:
-    answer = limiter.ask(tokens, now, max_wait)
+    answer = limiter.ask(tokens, _at(now), max_wait)
     assert isinstance(answer, LimitDenial)
     return answer
 
 
 def _queued(limiter: Limiter, now: int, tokens: int = 0, max_wait: int = DAY) -> Queued:
-    answer = limiter.ask(tokens, now, max_wait)
+    answer = limiter.ask(tokens, _at(now), max_wait)
     assert isinstance(answer, Queued)
     return answer
 
@@ -101,7 +105,10 @@ def test_limiter_09_several_limits_are_all_or_nothing() -> None:
     _take(limiter, 0)
     for _ in range(9):
         assert _denied(limiter, 1).rule.name == "requests_per_day"
-    assert {rule.name: used for rule, used, _ in limiter.usage(1)} == {"requests_per_minute": 1, "requests_per_day": 1}
+    assert {rule.name: used for rule, used, _ in limiter.usage(_at(1))} == {
+        "requests_per_minute": 1,
+        "requests_per_day": 1,
+    }
 
 
 def test_limiter_10_denial_names_the_binding_limit_and_the_longest_wait() -> None:
@@ -123,11 +130,11 @@ def test_limiter_11_the_eta_is_exact(limit: int, gaps: list[tuple[int, int]]) ->
     now = 0
     for gap, tokens in gaps:
         now += gap
-        answer = limiter.ask(tokens, now, 0)
+        answer = limiter.ask(tokens, _at(now), 0)
         if isinstance(answer, LimitDenial) and answer.ready_at is not None:
-            assert isinstance(limiter.ask(tokens, answer.ready_at - 1, 0), LimitDenial)
+            assert isinstance(limiter.ask(tokens, _at(answer.ready_at - 1), 0), LimitDenial)
             now = answer.ready_at
-            assert isinstance(limiter.ask(tokens, now, 0), Grant)
+            assert isinstance(limiter.ask(tokens, _at(now), 0), Grant)
 
 
 @given(
@@ -141,7 +148,7 @@ def test_limiter_01_never_more_than_the_limit_in_any_window(limit: int, weights:
     admitted: list[tuple[int, int]] = []
     for gap, tokens in weights:
         now += gap
-        if isinstance(limiter.ask(tokens, now, 0), Grant):
+        if isinstance(limiter.ask(tokens, _at(now), 0), Grant):
             admitted.append((now, tokens))
     for end, _ in admitted:
         assert sum(tokens for at, tokens in admitted if end - MINUTE < at <= end) <= limit
@@ -172,7 +179,7 @@ def test_limiter_14_a_large_waiter_is_not_starved_by_small_ones() -> None:
     waiter = _queued(limiter, 1, 10)
     for now in range(2, MINUTE, SECOND):
         _denied(limiter, now, 1)
-    assert isinstance(limiter.resume(waiter.slot, waiter.go_at), Grant)
+    assert isinstance(limiter.resume(waiter.slot, _at(waiter.go_at)), Grant)
 
 
 def test_limiter_16_a_wait_beyond_the_patience_is_denied_at_once() -> None:
@@ -184,22 +191,24 @@ def test_limiter_16_a_wait_beyond_the_patience_is_denied_at_once() -> None:
 
 
 def test_limiter_17_a_cancelled_waiter_gives_its_slot_to_the_next() -> None:
-    """Those behind somebody who leaves move up, and are woken to hear it."""
+    """Those behind somebody who leaves move up, and are woken to hear it when their turn comes."""
     limiter = Limiter([_rpm(1)])
     _take(limiter, 0)
     woken: list[str] = []
     first = _queued(limiter, 0)
     second = _queued(limiter, 0)
-    third = limiter.ask(0, 0, DAY, lambda: woken.append("third"))
+    third = limiter.ask(0, _at(0), DAY, lambda: woken.append("third"))
     assert isinstance(third, Queued)
     assert [first.go_at, second.go_at, third.go_at] == [MINUTE, 2 * MINUTE, 3 * MINUTE]
 
-    limiter.withdraw(second.slot, 1)
+    limiter.withdraw(second.slot, _at(1))
+    assert limiter.wakers == []  # the first one goes before it in any case
+    assert isinstance(limiter.resume(first.slot, _at(MINUTE)), Grant)
     for waker in limiter.wakers:
         waker()
 
     assert woken == ["third"]
-    again = limiter.resume(third.slot, 2)
+    again = limiter.resume(third.slot, _at(MINUTE + 1))
     assert isinstance(again, Queued)
     assert again.go_at == 2 * MINUTE
 
@@ -208,10 +217,10 @@ def test_limiter_25_settling_returns_the_surplus_and_charges_the_debt() -> None:
     """Tokens reserved and not used are free at once; tokens used beyond the reservation delay later calls."""
     limiter = Limiter([_tpm(1000)])
     grant = _take(limiter, 0, 1000)
-    limiter.settle(grant, 400, 1)
+    limiter.settle(grant, 400, _at(1))
     over = _take(limiter, 2, 600)
-    limiter.settle(over, 1500, 3)
-    assert {rule.name: used for rule, used, _ in limiter.usage(4)} == {"tokens_per_minute": 1900}
+    limiter.settle(over, 1500, _at(3))
+    assert {rule.name: used for rule, used, _ in limiter.usage(_at(4))} == {"tokens_per_minute": 1900}
     assert _denied(limiter, 5, 1).ready_at == 2 + MINUTE
 
 
@@ -220,8 +229,8 @@ def test_limiter_25_settled_surplus_serves_a_waiter_early() -> None:
     limiter = Limiter([_tpm(1000)])
     grant = _take(limiter, 0, 1000)
     waiter = _queued(limiter, 1, 500)
-    limiter.settle(grant, 100, 2)
-    answer = limiter.resume(waiter.slot, 3)
+    limiter.settle(grant, 100, _at(2))
+    answer = limiter.resume(waiter.slot, _at(3))
     assert isinstance(answer, Grant)
 
 
@@ -230,7 +239,7 @@ def test_limiter_26_a_refund_after_its_window_credits_nothing() -> None:
     limiter = Limiter([_tpm(10)])
     grant = _take(limiter, 0, 10)
     _take(limiter, MINUTE, 10)
-    limiter.settle(grant, 0, MINUTE + 1)
+    limiter.settle(grant, 0, _at(MINUTE + 1))
     _denied(limiter, MINUTE + 2, 1)
 
 
@@ -250,7 +259,7 @@ def test_a_waiter_that_wakes_late_counts_from_when_it_goes() -> None:
     limiter = Limiter([_rpm(1)])
     _take(limiter, 0)
     waiter = _queued(limiter, 0)
-    assert isinstance(limiter.resume(waiter.slot, MINUTE + 30 * SECOND), Grant)
+    assert isinstance(limiter.resume(waiter.slot, _at(MINUTE + 30 * SECOND)), Grant)
     assert _denied(limiter, 2 * MINUTE).ready_at == 2 * MINUTE + 30 * SECOND
 
 
@@ -259,11 +268,11 @@ def test_a_waiter_behind_a_late_one_waits_on() -> None:
     limiter = Limiter([_rpm(1)])
     _take(limiter, 0)
     first, second = _queued(limiter, 0), _queued(limiter, 0)
-    assert isinstance(limiter.resume(first.slot, MINUTE + 30 * SECOND), Grant)
-    again = limiter.resume(second.slot, 2 * MINUTE + 1)
+    assert isinstance(limiter.resume(first.slot, _at(MINUTE + 30 * SECOND)), Grant)
+    again = limiter.resume(second.slot, _at(2 * MINUTE + 1))
     assert isinstance(again, Queued)
     assert again.go_at == 2 * MINUTE + 30 * SECOND
-    assert isinstance(limiter.resume(again.slot, again.go_at), Grant)
+    assert isinstance(limiter.resume(again.slot, _at(again.go_at)), Grant)
 
 
 def test_a_waiter_that_sleeps_through_its_window_still_gets_its_turn() -> None:
@@ -272,7 +281,7 @@ def test_a_waiter_that_sleeps_through_its_window_still_gets_its_turn() -> None:
     _take(limiter, 0)
     waiter = _queued(limiter, 0)
     take_later = 3 * MINUTE
-    assert isinstance(limiter.resume(waiter.slot, take_later), Grant)
+    assert isinstance(limiter.resume(waiter.slot, _at(take_later)), Grant)
     assert _denied(limiter, take_later + 1).ready_at == take_later + MINUTE
 
 
@@ -281,22 +290,22 @@ def test_a_place_in_flight_is_freed_by_settling_and_given_in_order() -> None:
     limiter = Limiter([_concurrent(1)])
     grant = _take(limiter, 0)
     woken: list[int] = []
-    first = limiter.ask(0, 1, DAY, lambda: woken.append(1))
-    second = limiter.ask(0, 2, DAY, lambda: woken.append(2))
+    first = limiter.ask(0, _at(1), DAY, lambda: woken.append(1))
+    second = limiter.ask(0, _at(2), DAY, lambda: woken.append(2))
     assert isinstance(first, Queued)
     assert isinstance(second, Queued)
 
-    limiter.settle(grant, 0, 3)
+    limiter.settle(grant, 0, _at(3))
     for waker in limiter.wakers:
         waker()
 
     assert woken == [1]
     _denied(limiter, 4)
-    served = limiter.resume(first.slot, 4)
+    served = limiter.resume(first.slot, _at(4))
     assert isinstance(served, Grant)
-    assert isinstance(limiter.resume(second.slot, 4), Queued)
-    limiter.settle(served, 0, 5)
-    assert isinstance(limiter.resume(second.slot, 6), Grant)
+    assert isinstance(limiter.resume(second.slot, _at(4)), Queued)
+    limiter.settle(served, 0, _at(5))
+    assert isinstance(limiter.resume(second.slot, _at(6)), Grant)
 
 
 def test_a_waiter_for_a_place_gives_up_at_its_deadline() -> None:
@@ -304,7 +313,7 @@ def test_a_waiter_for_a_place_gives_up_at_its_deadline() -> None:
     limiter = Limiter([_concurrent(1)])
     _take(limiter, 0)
     waiter = _queued(limiter, 0, max_wait=SECOND)
-    answer = limiter.resume(waiter.slot, SECOND)
+    answer = limiter.resume(waiter.slot, _at(SECOND))
     assert isinstance(answer, LimitDenial)
     assert answer.rule.name == "concurrent"
     assert limiter.waiting == 0
@@ -315,8 +324,8 @@ def test_a_place_that_comes_too_late_for_the_window_is_denied() -> None:
     limiter = Limiter([_concurrent(1), _rpm(1)])
     grant = _take(limiter, 0)
     waiter = _queued(limiter, 0, max_wait=SECOND)
-    limiter.settle(grant, 0, 10)
-    answer = limiter.resume(waiter.slot, 10)
+    limiter.settle(grant, 0, _at(10))
+    answer = limiter.resume(waiter.slot, _at(10))
     assert isinstance(answer, LimitDenial)
     assert answer.rule.name == "requests_per_minute"
     _take(limiter, MINUTE)
@@ -325,38 +334,38 @@ def test_a_place_that_comes_too_late_for_the_window_is_denied() -> None:
 def test_cancelling_a_grant_leaves_no_trace() -> None:
     """An admission that never left gives everything back."""
     limiter = Limiter([_rpm(1), _tpm(10), _concurrent(1)])
-    limiter.cancel(_take(limiter, 0, 10), 1)
+    limiter.cancel(_take(limiter, 0, 10), _at(1))
     _take(limiter, 2, 10)
 
 
 def test_unknown_slots_are_no_slots() -> None:
     """Resuming or withdrawing a place that is not there changes nothing."""
     limiter = Limiter([_rpm(1)])
-    assert limiter.resume(99, 0) is None
-    limiter.withdraw(99, 0)
+    assert limiter.resume(99, _at(0)) is None
+    limiter.withdraw(99, _at(0))
     _take(limiter, 0)
 
 
 def test_what_is_remembered_counts() -> None:
     """Calls told from before a restart use up the windows as if they had just been made."""
     limiter = Limiter([_rpm(2), _tpm(100)])
-    limiter.remember(-10 * SECOND, 1, 60)
-    limiter.remember(-SECOND, 1, 40)
+    limiter.remember(-10 * SECOND, 1, 60, _at(0))
+    limiter.remember(-SECOND, 1, 40, _at(0))
     answer = _denied(limiter, 0, 10)
     assert answer.ready_at == 50 * SECOND
-    assert [used for _, used, _ in limiter.usage(0)] == [2, 100]
+    assert [used for _, used, _ in limiter.usage(_at(0))] == [2, 100]
 
 
-class WindowMachine(RuleBasedStateMachine):
-    """Random askers, waiters, cancellations and settlements against a plain list of events."""
-
-    LIMIT = 5
+class LimiterMachine(RuleBasedStateMachine):
+    """Random askers, waiters, cancellations, settlements, pauses and other limits against a plain list of events."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.limiter = Limiter([_tpm(self.LIMIT), _concurrent(4)])
+        self.limit = 5
+        self.limiter = Limiter([_tpm(5), _concurrent(4)])
         self.now = 0
-        self.waiters: deque[Queued] = deque()
+        self.quiet_until = 0
+        self.waiters: list[Queued] = []
         self.running: list[tuple[int, Grant]] = []
         self.events: list[list[int]] = []
 
@@ -364,30 +373,40 @@ class WindowMachine(RuleBasedStateMachine):
     def pass_time(self, gap: int) -> None:
         self.now += gap
 
-    @rule(tokens=st.integers(1, 5), patience=st.sampled_from([0, SECOND, 5 * MINUTE]))
-    def ask(self, tokens: int, patience: int) -> None:
-        answer = self.limiter.ask(tokens, self.now, patience)
+    @rule(tokens=st.integers(0, 5), patience=st.sampled_from([0, SECOND, 5 * MINUTE]), priority=st.integers(0, 2))
+    def ask(self, tokens: int, patience: int, priority: int) -> None:
+        foreseen = self.limiter.check(tokens, _at(self.now))
+        before = self.limiter.waiting
+        answer = self.limiter.ask(tokens, _at(self.now), patience, priority=priority)
         if isinstance(answer, Grant):
+            assert foreseen is None or priority
             self.admit(answer)
         elif isinstance(answer, Queued):
+            assert self.now < answer.go_at <= self.now + patience
             self.waiters.append(answer)
+        else:
+            assert foreseen is not None
+            assert self.limiter.waiting == before
 
     @precondition(lambda self: self.waiters)
-    @rule()
-    def resume_the_first(self) -> None:
-        waiter = self.waiters.popleft()
-        answer = self.limiter.resume(waiter.slot, self.now)
+    @rule(data=st.data())
+    def resume(self, data: st.DataObject) -> None:
+        index = data.draw(st.integers(0, len(self.waiters) - 1))
+        answer = self.limiter.resume(self.waiters[index].slot, _at(self.now))
         if isinstance(answer, Queued):
-            self.waiters.appendleft(answer)
-        elif isinstance(answer, Grant):
+            assert answer.go_at > self.now
+            self.waiters[index] = answer
+            return
+        del self.waiters[index]
+        if isinstance(answer, Grant):
             self.admit(answer)
 
     @precondition(lambda self: self.waiters)
     @rule(data=st.data())
     def withdraw(self, data: st.DataObject) -> None:
-        waiter = data.draw(st.sampled_from(list(self.waiters)))
+        waiter = data.draw(st.sampled_from(self.waiters))
         self.waiters.remove(waiter)
-        self.limiter.withdraw(waiter.slot, self.now)
+        self.limiter.withdraw(waiter.slot, _at(self.now))
 
     @precondition(lambda self: self.running)
     @rule(share=st.integers(0, 5))
@@ -395,21 +414,34 @@ class WindowMachine(RuleBasedStateMachine):
         index, grant = self.running.pop(0)
         used = min(share, grant.tokens)
         self.events[index][1] = used
-        self.limiter.settle(grant, used, self.now)
+        self.limiter.settle(grant, used, _at(self.now))
+
+    @rule(span=st.integers(1, 20 * SECOND))
+    def pause(self, span: int) -> None:
+        self.quiet_until = max(self.quiet_until, self.now + span)
+        self.limiter.pause_until(self.now + span, _at(self.now))
+
+    @rule(limit=st.integers(1, 6))
+    def change(self, limit: int) -> None:
+        self.limit = limit
+        self.limiter.reconfigure([_tpm(limit), _concurrent(4)], _at(self.now))
 
     def admit(self, grant: Grant) -> None:
+        assert self.now >= self.quiet_until
+        used = sum(units for at, units in self.events if self.now - MINUTE < at)
+        assert used + grant.tokens <= self.limit or grant.tokens == 0
         self.events.append([self.now, grant.tokens])
         self.running.append((len(self.events) - 1, grant))
-
-    @invariant()
-    def never_too_many_in_flight(self) -> None:
         assert len(self.running) <= 4
 
     @invariant()
-    def never_more_than_the_limit(self) -> None:
-        used = sum(units for at, units in self.events if self.now - MINUTE < at <= self.now)
-        assert used <= self.LIMIT
+    def counts_all_and_at_most_a_cell_more(self) -> None:
+        (_, used, _), (_, in_flight, _) = self.limiter.usage(_at(self.now))
+        assert in_flight == len(self.running)
+        live = [sum(units for at, units in self.events if self.now - span < at) for span in (MINUTE, MINUTE + 20_000)]
+        assert live[0] <= used <= live[1]
+        assert self.limiter.waiting == len(self.waiters)
 
 
-TestWindowMachine = pytest.mark.timeout(60)(WindowMachine.TestCase)
-WindowMachine.TestCase.settings = settings(max_examples=250, stateful_step_count=50, deadline=None)
+TestLimiterMachine = pytest.mark.timeout(60)(LimiterMachine.TestCase)
+LimiterMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

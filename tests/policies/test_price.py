@@ -130,3 +130,14 @@ def test_impossible_counts_never_cost_less_than_nothing() -> None:
     price = Price(version="test", scale=1, rates=Rates(input=100, cache_read=1, output=100, reasoning=1))
 
     assert cost_of(price, Usage(cache_read_tokens=5, reasoning_tokens=5)) == 10
+
+
+def test_a_unit_that_is_billed_from_a_least_count_on() -> None:
+    """Less than ten seconds are billed as ten, none as none; the worst case knows it too."""
+    price = Price(version="test", scale=1, rates=Rates(units={"seconds": 3}), least={"seconds": 10})
+    usage = Usage(units=(("pages", 1), ("seconds", 4)))
+
+    assert cost_of(price, usage) == 30
+    assert worst_case_of(price, usage) == 30
+    assert cost_of(price, Usage(units=(("seconds", 0),))) == 0
+    assert cost_of(price, Usage(units=(("seconds", 11),))) == 33

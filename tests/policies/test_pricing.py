@@ -11,6 +11,7 @@ import pytest
 from genai_prices.data_snapshot import get_snapshot
 
 from switchgear.calls import Usage
+from switchgear.policies.price_list import PriceList
 from switchgear.policies.pricing import PriceBook, PriceSource
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ PROVIDERS = ("openai", "anthropic", "google", "mistral", "deepseek", "groq")
 MOMENTS = (datetime(2025, 3, 1, 12, tzinfo=UTC), datetime(2026, 11, 20, 3, 30, tzinfo=UTC))
 TIERS = ("flex", "priority", "fast", "batch")
 NOW = MOMENTS[1]
-GROQ_MINIMUM_SECONDS = 10
 
 
 def name_of(provider: Provider, model: ModelInfo) -> str | None:
@@ -72,7 +72,7 @@ def random_usage(dice: random.Random, prices: ModelPrice) -> Usage:
     }
     units = [unit for key, unit in special.items() if getattr(prices, key) is not None]
     if prices.audio_hours is not None:
-        seconds = dice.randrange(GROQ_MINIMUM_SECONDS, 9_999)
+        seconds = dice.choice((0, 1, 9, 10, 9_999))  # Groq bills every request for ten at least
         units += [("audio_seconds", seconds), ("input_audio_seconds", seconds)]
     return Usage(
         input_tokens=parts["plain"] + parts["read"] + parts["written"],
@@ -104,7 +104,7 @@ def theirs(usage: Usage, provider: str, model: str, at: datetime, tier: str | No
 
 
 @pytest.mark.parametrize("provider", PROVIDERS, ids=lambda name: f"budget-15-{name}")
-def test_cost_equals_the_price_list_to_the_nano_dollar(listed: PriceBook, provider: str) -> None:
+def test_budget_15_cost_equals_the_price_list_to_the_nano_dollar(listed: PriceBook, provider: str) -> None:
     """For every model of the list, at two dates and for each service tier, our cost is the list's own."""
     dice = random.Random(provider)
     compared = 0
@@ -147,7 +147,7 @@ def test_a_price_is_that_of_its_day_and_hour(listed: PriceBook, at: datetime) ->
         pytest.param("anthropic", "claude-sonnet-4-5-20250929", "claude-sonnet-4-5", id="budget-16-dated-claude"),
     ],
 )
-def test_dated_and_prefixed_names_have_the_price_of_the_base_model(
+def test_budget_16_dated_and_prefixed_names_have_the_price_of_the_base_model(
     listed: PriceBook, service: str, asked: str, base: str
 ) -> None:
     """A model costs the same by whichever of its names it is asked for."""
@@ -157,7 +157,7 @@ def test_dated_and_prefixed_names_have_the_price_of_the_base_model(
     assert found == listed.price(service, base, micros(NOW))
 
 
-def test_a_router_prefix_leads_to_the_list_of_its_provider(listed: PriceBook) -> None:
+def test_budget_16_a_router_prefix_leads_to_the_list_of_its_provider(listed: PriceBook) -> None:
     """Budget 16: a gateway that speaks OpenAI and serves Claude is priced as Claude."""
     found = listed.price("openai", "anthropic/claude-sonnet-4-5", micros(NOW))
 
@@ -175,7 +175,7 @@ def test_a_router_prefix_leads_to_the_list_of_its_provider(listed: PriceBook) ->
         pytest.param("", id="budget-16-empty"),
     ],
 )
-def test_an_unknown_model_has_no_price_and_never_a_default(listed: PriceBook, model: str) -> None:
+def test_budget_16_an_unknown_model_has_no_price_and_never_a_default(listed: PriceBook, model: str) -> None:
     """What the list does not know is unpriced."""
     assert listed.price("openai", model, micros(NOW)) is None
 
@@ -325,3 +325,64 @@ def test_the_sample_covers_the_odd_prices() -> None:
     assert models_with("web_searches_kcount")
     assert any(model.price_variants for _, _, model in MODELS)
     assert any(not isinstance(rate, Decimal) for _, _, model in MODELS for rate in vars(model.get_prices(NOW)).values())
+
+
+@pytest.mark.parametrize(
+    ("service", "model", "source", "entry"),
+    [
+        ("mine", "house", "config", "house"),
+        ("mine", "gpt-4o-mini-2024-07-18", "genai-prices", "gpt-4o-mini"),
+        ("mine", "unheard-of", "config", "*"),
+        ("mine", None, "config", "*"),
+        ("openai", "gpt-9-nonesuch", None, None),
+        ("openai", None, None, None),
+        ("google", "gemma-3", None, None),
+        ("nobody", "gpt-4o", None, None),
+    ],
+)
+def test_an_explanation_finds_what_the_price_finds(
+    service: str, model: str | None, source: str | None, entry: str | None
+) -> None:
+    """Explained is the price that is counted with, by the same version."""
+    own = {"house": {"input": 100_000_000, "request": 5}, "*": {"pages": 1}}
+    prices = book(mine=PriceSource(kind="openai", own=own))
+    facts = prices.explain(service, model, micros(NOW))
+    price = prices.price(service, model, micros(NOW))
+
+    assert (facts.source, facts.entry) == (source, entry)
+    assert facts.version == (None if price is None else price.version)
+
+
+def test_an_explanation_has_every_rate_and_when_it_holds(listed: PriceBook) -> None:
+    """Tiers of long input, daily hours, dates and service tiers: in words, with the rates of each."""
+    long = listed.explain("google", "gemini-2.5-pro", micros(NOW))
+    daily = listed.explain("deepseek", "deepseek-chat", micros(NOW))
+    tiered = listed.explain("openai", "gpt-5", micros(NOW))
+
+    assert {rate.above for rate in long.rates if rate.what == "input"} == {None, 200_000}
+    assert [period.when for period in daily.periods] == ["otherwise", "daily 00:30-16:30 UTC"]
+    assert [tier.when for tier in tiered.tiers if "flex" in tier.when] == ["tier flex, from 2026-10-12"]
+    assert all(tier.rates for tier in tiered.tiers)
+
+
+def test_an_own_price_is_explained_as_it_is_stated() -> None:
+    """Tokens by the million, a request and units one by one."""
+    prices = PriceBook({"house": PriceSource(own={"m": {"input": 100_000_000, "request": 5, "pages": 7}})})
+    rates = prices.explain("house", "m", 0).rates
+
+    assert [(rate.what, rate.usd, rate.per, rate.unit) for rate in rates] == [
+        ("input", Decimal("0.1"), 1_000_000, "tokens"),
+        ("request", Decimal("0.000000005"), 1, "request"),
+        ("pages", Decimal("0.000000007"), 1, "pages"),
+    ]
+
+
+def test_a_rate_for_a_unit_that_nobody_knows_is_no_price() -> None:
+    """A newer list may charge for things that can't be counted here: unpriced, not nearly right."""
+    prices = PriceList()
+    found = prices.find("openai", "gpt-4o-mini")
+    prices._units = {}  # noqa: SLF001 - a list that knows of no unit
+
+    assert found is not None
+    assert prices.price(found, micros(NOW), None) is None
+    assert prices.facts(found, micros(NOW), service="openai", asked="gpt-4o-mini") is None

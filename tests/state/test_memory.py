@@ -12,6 +12,7 @@ from switchgear.events import BreakerChanged, BudgetCrossed
 from switchgear.policies.breaker import BreakerRule
 from switchgear.policies.budget import BudgetRule
 from switchgear.policies.limiter import LimitRule
+from switchgear.state.accounts import Accounts, Hold
 from switchgear.state.base import (
     Account,
     Admission,
@@ -361,3 +362,95 @@ def test_a_failed_call_that_used_nothing_frees_its_tokens(clock: ManualClock) ->
         "requests_per_minute": 1,
         "tokens_per_minute": 0,
     }
+
+
+def test_what_a_finalizer_gives_back_in_the_middle_of_a_verb_waits_for_its_end(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The garbage collector may settle, cancel or withdraw anywhere: that neither deadlocks nor is lost."""
+    live = _state(_budget("b", 100))
+    first = _admitted(live.admit(_request("b", cost=10), clock.moment()))
+    second = _admitted(live.admit(_request("b", cost=10), clock.moment()))
+    room = Accounts.room
+
+    def collecting(accounts: Accounts, one: AdmissionRequest, now: Moment) -> list[Hold] | Refusal:
+        assert live.settle(first, _outcome(), 4, clock.moment()) == ()
+        live.cancel(second, clock.moment())
+        live.withdraw(99, clock.moment())
+        return room(accounts, one, now)
+
+    monkeypatch.setattr(Accounts, "room", collecting)
+    _admitted(live.admit(_request("b", cost=10), clock.moment()))
+    view = live.budgets(clock.moment())[0]
+    assert (view.spent, view.reserved) == (4, 10)
+
+
+def _in_line(live: MemoryState, clock: ManualClock, woken: list[str], name: str, *budgets: str) -> AdmissionRequest:
+    """Return a request whose caller notes *name* when it is woken."""
+    return AdmissionRequest(
+        service="openai",
+        tokens=0,
+        cost=10,
+        accounts=tuple(Account(budget) for budget in budgets),
+        max_wait_us=60 * MICROS,
+        waker=lambda: woken.append(name),
+    )
+
+
+def test_who_is_refused_at_its_turn_lets_the_next_one_go(clock: ManualClock) -> None:
+    """A place that is given back inside an admission is passed on, and its waiter woken."""
+    live = _state(_budget("b", 10), limits=(IN_FLIGHT,))
+    woken: list[str] = []
+    holder = _admitted(live.admit(_request(), clock.moment()))
+    first, second = _in_line(live, clock, woken, "first", "b"), _in_line(live, clock, woken, "second")
+    place = live.admit(first, clock.moment())
+    assert isinstance(place, Waiting)
+    assert isinstance(live.admit(second, clock.moment()), Waiting)
+    live.set_limit("b", 5, clock.moment())
+    live.settle(holder, _outcome(), 0, clock.moment())
+    assert _refusal(live.admit(first, clock.moment(), place.slot)).rule == "b"
+    assert woken == ["first", "second"]
+
+
+def test_who_leaves_the_line_lets_the_next_one_go(clock: ManualClock) -> None:
+    """Withdrawing a place that has come free wakes the one behind."""
+    live = _state(limits=(IN_FLIGHT,))
+    woken: list[str] = []
+    holder = _admitted(live.admit(_request(), clock.moment()))
+    places = [live.admit(_in_line(live, clock, woken, name), clock.moment()) for name in ("first", "second")]
+    live.settle(holder, _outcome(), 0, clock.moment())
+    assert isinstance(places[0], Waiting)
+    live.withdraw(places[0].slot, clock.moment())
+    assert woken == ["first", "second"]
+
+
+def test_a_place_that_is_unknown_is_asked_for_anew(clock: ManualClock) -> None:
+    """Who comes with a place of nowhere is treated as a newcomer."""
+    live = _state(limits=(IN_FLIGHT,))
+    _admitted(live.admit(_request(), clock.moment(), 999))
+
+
+class _Contended:
+    """A lock that another thread holds at the first try."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.tries = 0
+
+    def acquire(self, *, blocking: bool = True) -> bool:
+        self.tries += 1
+        return self.tries % 2 == 0 and self.lock.acquire(blocking=blocking)
+
+    def release(self) -> None:
+        self.lock.release()
+
+
+def test_every_verb_waits_for_a_lock_that_is_taken(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A verb that finds the lock taken tries again, and does its work."""
+    live = _state(_budget("b", 100))
+    contended = _Contended()
+    monkeypatch.setattr(live, "_lock", contended)
+    admission = _admitted(live.admit(_request("b", cost=10), clock.moment()))
+    live.settle(admission, _outcome(), 4, clock.moment())
+    assert live.budgets(clock.moment())[0].spent == 4
+    assert contended.tries == 6

@@ -40,6 +40,7 @@ _BREAKERS: Final[dict[str, Cell]] = {
     "half_open": Cell("PROBING", "probe"),
     "forced_open": Cell("FORCED OPEN", "crit"),
     "disabled": Cell("disabled", "idle"),
+    "metrics_only": Cell("metrics only", "idle"),
 }
 _HEALTH: Final[dict[str, Tone]] = {"healthy": "ok", "degraded": "warn", "unhealthy": "crit"}
 _RULES: Final = {
@@ -124,7 +125,11 @@ def breaker_story(breaker: Mapping[str, Any], now: dt.datetime) -> str:
         return f"refusing calls, next probe in {span(left)}" if left > 0 else "the next call is a probe"
     if state == "half_open":
         return f"{breaker['probes']} of {breaker['max_probes']} trial calls under way"
-    stories = {"forced_open": "refusing calls until an operator closes it", "disabled": "traffic flows unguarded"}
+    stories = {
+        "forced_open": "refusing calls until an operator closes it",
+        "disabled": "traffic flows unguarded",
+        "metrics_only": "traffic flows, and what would open the circuit is told",
+    }
     return stories.get(state, "traffic flows")
 
 

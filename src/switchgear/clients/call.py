@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from switchgear import context
 from switchgear.calls import Call, Outcome, Usage, new_call_id
 
@@ -49,6 +51,9 @@ class Need:
 class GovernedCall:
     """A call that is admitted on entering the ``with`` (or ``async with``) block and settled on leaving it.
 
+    Under a budget that degrades, *model* tells inside the block which model is to be used: the
+    one that was asked for, or the budget's cheaper one.
+
     Leaving normally is a success; an exception is a failure of the service; being cancelled or
     interrupted is neither. Unless *used* says otherwise, the whole bound counts as used.
 
@@ -57,13 +62,23 @@ class GovernedCall:
         LedgerError: the call can't be recorded, so it may not be made.
     """
 
-    def __init__(self, gate: Gate, service: str, need: Need, *, endpoint: str, max_wait_us: int | None) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        service: str,
+        need: Need,
+        *,
+        endpoint: str,
+        max_wait_us: int | None,
+        degrades: bool = True,
+    ) -> None:
         gate.service(service)
         self._gate: Final = gate
         self._service: Final = service
         self._need: Final = need
         self._endpoint: Final = endpoint
         self._max_wait_us: Final = max_wait_us
+        self._cheaper: Final = self._of_model if degrades and need.model is not None else None
         self._admitted: Admitted | None = None
         self._used: Usage | None = None
         self.settlement: Settlement | None = None
@@ -72,6 +87,16 @@ class GovernedCall:
     def id(self) -> str | None:
         """The call's id in the ledger, None before it is admitted."""
         return None if self._admitted is None else self._admitted.call.id
+
+    @property
+    def model(self) -> str | None:
+        """The model that is billed: inside the block, the one that was let go."""
+        return self._need.model if self._admitted is None else self._admitted.call.model
+
+    @property
+    def degraded_from(self) -> str | None:
+        """The model that was asked for, where a budget has put another in its place; else None."""
+        return None if self._admitted is None else self._admitted.call.degraded_from
 
     def used(
         self,
@@ -90,7 +115,7 @@ class GovernedCall:
         )
 
     def __enter__(self) -> Self:
-        self._admitted = self._gate.admit(self._call(), max_wait_us=self._max_wait_us)
+        self._admitted = self._gate.admit(self._call(), max_wait_us=self._max_wait_us, cheaper=self._cheaper)
         return self
 
     def __exit__(
@@ -100,7 +125,7 @@ class GovernedCall:
             self.settlement = self._gate.settle(self._admitted, self._outcome(error))
 
     async def __aenter__(self) -> Self:
-        self._admitted = await self._gate.aadmit(self._call(), max_wait_us=self._max_wait_us)
+        self._admitted = await self._gate.aadmit(self._call(), max_wait_us=self._max_wait_us, cheaper=self._cheaper)
         return self
 
     async def __aexit__(
@@ -108,6 +133,9 @@ class GovernedCall:
     ) -> None:
         if self._admitted is not None:
             self.settlement = await self._gate.asettle(self._admitted, self._outcome(error))
+
+    def _of_model(self, model: str) -> Call:
+        return msgspec.structs.replace(self._call(), model=model)
 
     def _call(self) -> Call:
         return Call(

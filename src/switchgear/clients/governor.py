@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from switchgear.clients.passage import Refusals
+    from switchgear.clients.journey import Refusals
+    from switchgear.clients.upstream import Upstream
     from switchgear.clock import Clock
     from switchgear.config.model import Config
 
@@ -33,6 +34,10 @@ class Governor(Gate):
         config: the configuration; default: the built-in services and a SQLite ledger
             ``switchgear.db`` in the working directory.
         clock: time; tests pass a ``ManualClock``.
+
+    Attributes:
+        upstream: what really sends the requests of HTTP clients made from now on; None: the
+            network, with connections of their own for each client.
 
     Raises:
         LedgerError: the ledger can't be opened, or another process writes to it.
@@ -49,6 +54,7 @@ class Governor(Gate):
                 os.environ,
             )
         )
+        self.upstream: Upstream | None = None
 
     @classmethod
     def from_config(cls, path: str | Path, *, clock: Clock | None = None) -> Self:
@@ -111,7 +117,8 @@ class Governor(Gate):
         need = Need(model=model, input_tokens=input_tokens, max_output_tokens=max_output_tokens, units=units)
 
         def make(endpoint: str) -> GovernedCall:
-            return GovernedCall(self, service, need, endpoint=endpoint, max_wait_us=None)
+            # A function is not told of another model, so a budget that degrades refuses it.
+            return GovernedCall(self, service, need, endpoint=endpoint, max_wait_us=None, degrades=False)
 
         return Protect(make, on_skip=on_skip)
 
@@ -130,7 +137,8 @@ class Governor(Gate):
         from switchgear.clients.transport import GovernedTransport
 
         seconds = self.service(service).timeout / 1e6
-        return httpx2.Client(transport=GovernedTransport(self, service, refusals=refusals), timeout=seconds)
+        transport = GovernedTransport(self, service, refusals=refusals, inner=self.upstream)
+        return httpx2.Client(transport=transport, timeout=seconds)
 
     def async_http_client(self, service: str, *, refusals: Refusals = "response") -> httpx2.AsyncClient:
         """The same as *http_client* for tasks: an ``httpx2.AsyncClient``."""
@@ -139,10 +147,12 @@ class Governor(Gate):
         from switchgear.clients.async_transport import AsyncGovernedTransport
 
         seconds = self.service(service).timeout / 1e6
-        return httpx2.AsyncClient(transport=AsyncGovernedTransport(self, service, refusals=refusals), timeout=seconds)
+        transport = AsyncGovernedTransport(self, service, refusals=refusals, inner=self.upstream)
+        return httpx2.AsyncClient(transport=transport, timeout=seconds)
 
     def close(self) -> None:
-        """Flush the ledger and let go of it. Calls in flight stay reserved until the next start."""
+        """Flush the ledger and let go of it, and of a shared state. Calls in flight stay reserved."""
+        self.state.close()
         self.ledger.close()
 
     def __enter__(self) -> Self:

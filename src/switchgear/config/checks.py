@@ -13,9 +13,9 @@ from switchgear.config.problems import Problem, nearest, shown
 from switchgear.config.units import parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from switchgear.config.model import BudgetConfig, Config, ServiceConfig
+    from switchgear.config.model import BreakerConfig, BudgetConfig, Config, ServiceConfig, StateConfig
     from switchgear.config.problems import KeyPath
 
 __all__ = ["ATTRIBUTES", "RESERVED_NAMES", "TOKEN_KEYS", "problems_in"]
@@ -58,6 +58,7 @@ _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def problems_in(config: Config) -> Iterator[Problem]:
     """Yield everything in *config* that has the right type and is wrong all the same."""
     yield from _time_zone(config.server.reporting_timezone)
+    yield from _state(config.state)
     for name, service in config.services.items():
         yield from _service(("services", name), name, service, config.services)
     seen: set[str] = set()
@@ -77,7 +78,25 @@ def _time_zone(name: str) -> Iterator[Problem]:
         yield Problem(("server", "reporting_timezone"), f"unknown time zone {shown(name)}", near)
 
 
-def _service(path: KeyPath, name: str, service: ServiceConfig, services: Iterable[str]) -> Iterator[Problem]:
+def _state(state: StateConfig) -> Iterator[Problem]:
+    if state.url != "memory://":
+        try:
+            parts = urlsplit(state.url)
+            is_shared = parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_shared = False
+        if not is_shared:
+            # What stands there may hold a password, so it is not repeated.
+            yield Problem(("state", "url"), 'must be "memory://", or an address such as "redis://127.0.0.1:6379/0"')
+    if state.timeout == 0:
+        yield Problem(("state", "timeout"), "must be longer than 0s")
+    if state.lease < 4 * state.timeout:
+        yield Problem(("state", "lease"), "must be at least four times as long as state.timeout")
+
+
+def _service(
+    path: KeyPath, name: str, service: ServiceConfig, services: Mapping[str, ServiceConfig]
+) -> Iterator[Problem]:
     if name in RESERVED_NAMES:
         yield Problem(path, "this name belongs to a page of the dashboard or to the API; choose another")
     elif not _SERVICE_NAME.fullmatch(name):
@@ -92,11 +111,30 @@ def _service(path: KeyPath, name: str, service: ServiceConfig, services: Iterabl
     yield from _key(path, service)
     for key in ("timeout", "breaker.recovery_timeout", "breaker.window", "breaker.probe_lease", "retry.backoff"):
         yield from _above_zero((*path, *key.split(".")), service)
+    yield from _breaker((*path, "breaker"), service.breaker)
     for other in service.fallback:
-        if other not in services:
-            yield Problem((*path, "fallback"), f"unknown service {shown(other)}", nearest(other, services))
+        yield from _fallback((*path, "fallback"), name, other, services)
     for model, prices in service.prices.items():
         yield from _prices((*path, "prices", model), prices)
+
+
+def _fallback(path: KeyPath, name: str, other: str, services: Mapping[str, ServiceConfig]) -> Iterator[Problem]:
+    if other not in services:
+        yield Problem(path, f"unknown service {shown(other)}", nearest(other, services))
+    elif other == name:
+        yield Problem(path, "a service can't fall back on itself; see retry.attempts")
+    elif services[other].kind != services[name].kind:
+        kinds = f"{shown(services[other].kind)}, not {shown(services[name].kind)}"
+        yield Problem(path, f"{shown(other)} speaks {kinds}, so it can't answer the same request")
+    elif services[other].base_url is None:
+        yield Problem(path, f"{shown(other)} has no base_url, so no request can be sent to it")
+
+
+def _breaker(path: KeyPath, breaker: BreakerConfig) -> Iterator[Problem]:
+    if breaker.slow_call == 0:
+        yield Problem((*path, "slow_call"), "must be longer than 0s")
+    if breaker.max_recovery_timeout < breaker.recovery_timeout:
+        yield Problem((*path, "max_recovery_timeout"), "must not be shorter than recovery_timeout")
 
 
 def _key(path: KeyPath, service: ServiceConfig) -> Iterator[Problem]:
@@ -153,6 +191,7 @@ def _budget(path: KeyPath, budget: BudgetConfig, services: Iterable[str]) -> Ite
         yield Problem((*path, "limit_usd"), "must be greater than 0")
     if budget.period not in CALENDAR_PERIODS and parse_duration(budget.period) == 0:
         yield Problem((*path, "period"), "must be longer than 0s")
+    yield from _degrade(path, budget)
     for attribute in budget.match:
         yield from _attribute((*path, "match", attribute), attribute)
     if budget.each is not None:
@@ -161,6 +200,20 @@ def _budget(path: KeyPath, budget: BudgetConfig, services: Iterable[str]) -> Ite
     if service is not None and service not in services:
         near = nearest(service, services)
         yield Problem((*path, "match", "service"), f"unknown service {shown(service)}", near)
+
+
+def _degrade(path: KeyPath, budget: BudgetConfig) -> Iterator[Problem]:
+    if budget.action != "degrade":
+        if budget.degrade_to is not None:
+            yield Problem((*path, "degrade_to"), f'of no effect with the action {shown(budget.action)}; use "degrade"')
+        return
+    if budget.degrade_to is None:
+        yield Problem((*path, "action"), 'degrade_to is missing: the cheaper model, such as "gpt-5-mini"')
+    elif budget.degrade_to == budget.match.get("model"):
+        yield Problem((*path, "degrade_to"), "is the model that the budget is for; name a cheaper one")
+    elif budget.limit_tokens is not None and "model" not in budget.match:
+        why = "another model takes as many tokens, so a call would still not fit; match a model, or use limit_usd"
+        yield Problem((*path, "degrade_to"), why)
 
 
 def _attribute(path: KeyPath, name: str) -> Iterator[Problem]:

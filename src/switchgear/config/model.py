@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
-from switchgear.config.units import Duration, Usd, format_duration, parse_duration
+from switchgear.config.units import Duration, Usd, Window, format_duration, parse_duration
 
 __all__ = [
     "CALENDAR_PERIODS",
@@ -62,19 +62,27 @@ class LedgerConfig(_Section):
 
 
 class StateConfig(_Section):
-    """Where the live numbers live."""
+    """Where the live numbers live. The other keys are for numbers that processes share."""
 
     url: StrictStr = "memory://"
+    timeout: Duration = Field(default="250ms")  # type: ignore[assignment]  # validated into microseconds
+    lease: Duration = Field(default="30s")  # type: ignore[assignment]  # validated into microseconds
+    when_down: Literal["closed", "open", "local"] = "closed"
 
 
 class LimitsConfig(_Section):
-    """Rate limits of a service; None: no such limit."""
+    """Rate limits of a service; None: no such limit.
+
+    *day*: those per day hold for any 24 hours (``rolling``), or for each ``calendar`` day in the
+    server's reporting time zone.
+    """
 
     requests_per_minute: Positive | None = None
     requests_per_day: Positive | None = None
     tokens_per_minute: Positive | None = None
     tokens_per_day: Positive | None = None
     concurrent: Positive | None = None
+    day: Literal["rolling", "calendar"] = "rolling"
 
 
 class BreakerConfig(_Section):
@@ -84,10 +92,15 @@ class BreakerConfig(_Section):
     recovery_timeout: Duration = Field(default="120s")  # type: ignore[assignment]  # validated into microseconds
     failure_rate: Share = 0.5
     minimum_calls: Positive = 10
-    window: Duration = Field(default="60s")  # type: ignore[assignment]  # validated into microseconds
+    window: Window = Field(default="60s")  # type: ignore[assignment]  # validated into microseconds
+    slow_call: Duration | None = None
+    slow_rate: Share = 0.8
     probes: Positive = 1
     success_threshold: Positive = 1
     probe_lease: Duration = Field(default="60s")  # type: ignore[assignment]  # validated into microseconds
+    backoff: Annotated[StrictFloat | StrictInt, Field(ge=1, allow_inf_nan=False)] = 1.0
+    max_recovery_timeout: Duration = Field(default="1h")  # type: ignore[assignment]  # validated into microseconds
+    jitter: Annotated[StrictFloat | StrictInt, Field(ge=0, le=1)] = 0.0
 
 
 class RetryConfig(_Section):

@@ -26,7 +26,7 @@ url = "sqlite:///switchgear.db"         # the durable record of every call
 # api_key_env = "OPENAI_API_KEY"        # leave it out, and the caller's own key passes through
 max_wait = "30s"                        # longest wait for a limit; "0s" refuses at once
 limits = { requests_per_minute = 500, tokens_per_minute = 200000, concurrent = 64 }
-breaker = { failure_threshold = 5, recovery_timeout = "120s" }
+breaker = { failure_threshold = 5, recovery_timeout = "120s", backoff = 2.0, max_recovery_timeout = "10m" }
 
 [services.anthropic]
 # api_key_env = "ANTHROPIC_API_KEY"
@@ -42,7 +42,7 @@ limits = { requests_per_minute = 100 }
 name = "everything-month"
 limit_usd = "50"
 period = "month"                        # total, hour, day, week, month; or rolling, such as "24h"
-action = "fail"                         # fail, warn or skip
+action = "fail"                         # fail, warn, skip, or degrade (with degrade_to = "a cheaper model")
 thresholds = [0.75, 0.9, 1.0]
 
 [[budgets]]

@@ -9,24 +9,18 @@ from switchgear.config.problems import Problem
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from switchgear.config.model import BudgetConfig, Config, ServiceConfig
+    from switchgear.config.model import Config
     from switchgear.config.problems import KeyPath
 
 __all__ = ["unavailable"]
 
 _TOP: Final[tuple[tuple[KeyPath, str, Callable[[Config], bool]], ...]] = (
-    (("state", "url"), 'any state but "memory://"', lambda config: config.state.url != "memory://"),
     (("ledger", "url"), "any ledger but sqlite", lambda config: not config.ledger.url.startswith("sqlite://")),
 )
-_SERVICE: Final[tuple[tuple[KeyPath, str, Callable[[ServiceConfig], bool]], ...]] = (
-    (("retry", "attempts"), "more than 1 attempt", lambda service: service.retry.attempts > 1),
-    (("fallback",), "a fallback", lambda service: bool(service.fallback)),
-)
-_BUDGET: Final[tuple[tuple[KeyPath, str, Callable[[BudgetConfig], bool]], ...]] = (
-    (("action",), 'the action "degrade"', lambda budget: budget.action == "degrade"),
-    (("degrade_to",), 'the action "degrade"', lambda budget: budget.degrade_to is not None),
-    (("reserve",), 'a reserve other than "worst_case"', lambda budget: budget.reserve != "worst_case"),
-)
+
+
+_EXACT: Final = 2**53
+"""Up to here a shared state counts exactly: 9,007,199 USD in nano-USD."""
 
 
 def unavailable(config: Config) -> Iterator[Problem]:
@@ -34,14 +28,18 @@ def unavailable(config: Config) -> Iterator[Problem]:
     for key, what, is_used in _TOP:
         if is_used(config):
             yield _problem(key, what)
+    if config.state.url != "memory://":
+        yield from _shared(config)
+
+
+def _shared(config: Config) -> Iterator[Problem]:
     for name, service in config.services.items():
-        for key, what, is_used_by in _SERVICE:
-            if is_used_by(service):
-                yield _problem(("services", name, *key), what)
+        if service.limits.day == "calendar":
+            yield _problem(("services", name, "limits", "day"), "a limit by the calendar day with a shared state")
     for at, budget in enumerate(config.budgets):
-        for key, what, is_used_in in _BUDGET:
-            if is_used_in(budget):
-                yield _problem(("budgets", at, *key), what)
+        key = "limit_tokens" if budget.limit_usd is None else "limit_usd"
+        if (getattr(budget, key) or 0) > _EXACT:
+            yield _problem(("budgets", at, key), "a limit above 9007199254740992 (9,007,199 USD) with a shared state")
 
 
 def _problem(path: KeyPath, what: str) -> Problem:

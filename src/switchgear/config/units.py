@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import re
 from decimal import Decimal
 from typing import Annotated, Final
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, PlainSerializer, PlainValidator
 
-from switchgear.clock import MICROS
+from switchgear.durations import format_duration, parse_duration
 from switchgear.money import to_nano, to_usd
 
-__all__ = ["Duration", "Usd", "format_duration", "parse_duration", "parse_usd"]
+__all__ = ["Calls", "Duration", "Usd", "Window", "format_duration", "parse_duration", "parse_usd"]
 
-_UNITS: Final = {"ms": 1_000, "s": MICROS, "m": 60 * MICROS, "h": 3600 * MICROS, "d": 86_400 * MICROS}
-_DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d)")
 _LARGEST_EXPONENT: Final = 14  # 100 trillion USD; far above it, exact arithmetic would need unbounded memory
 
 
-def parse_duration(value: object) -> int:
-    """Return a duration such as ``"250ms"``, ``"30s"``, ``"2m"``, ``"1h"`` or ``"7d"`` in microseconds.
-
-    Raises:
-        ValueError: no text, no unit, or not a number before the unit.
-    """
-    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
-        return round(Decimal(match[1]) * _UNITS[match[2]])
-    msg = f'a duration needs a unit: "250ms", "30s", "2m", "1h" or "7d", not {value!r}'
-    raise ValueError(msg)
+class Calls(int):
+    """A number of calls, where a duration could stand too."""
 
 
-def format_duration(micros: int) -> str:
-    """Return *micros* in the largest unit that divides it, as *parse_duration* reads it."""
-    for unit in ("d", "h", "m", "s"):
-        if micros and micros % _UNITS[unit] == 0:
-            return f"{micros // _UNITS[unit]}{unit}"
-    return f"{micros // 1000}ms"
+def _window(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return Calls(value)
+    try:
+        return parse_duration(value)
+    except ValueError:
+        msg = f'a window is a duration such as "60s", or a whole number of calls from 1 on, not {value!r}'
+        raise ValueError(msg) from None
+
+
+def _written(window: int) -> int | str:
+    return int(window) if isinstance(window, Calls) else format_duration(window)
 
 
 def parse_usd(value: object) -> int:
@@ -67,3 +62,8 @@ Duration = Annotated[int, BeforeValidator(parse_duration), PlainSerializer(forma
 
 Usd = Annotated[int, BeforeValidator(parse_usd), PlainSerializer(lambda nano: f"{to_usd(nano):f}", return_type=str)]
 """Nano-USD, written as a decimal string of USD."""
+
+Window = Annotated[
+    int, PlainValidator(_window, json_schema_input_type=int | str), PlainSerializer(_written, return_type=int | str)
+]
+"""A stretch of time in microseconds, written as text with a unit; or *Calls*, written as a whole number."""

@@ -6,28 +6,34 @@ gate, what goes to the upstream, and how the answer is read and judged is the sa
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from switchgear import context
-from switchgear.calls import NO_USAGE, Attribution, Call, Outcome, new_call_id
-from switchgear.clock import MICROS
+from switchgear.calls import NO_USAGE, Call, Outcome, new_call_id
+from switchgear.clock import MICROS, micros
 from switchgear.errors import ConfigError
+from switchgear.governor.allowance import Allowance
+from switchgear.governor.headers import CREDENTIALS, OURS, attribution_of, first, forwardable, trace_of
 from switchgear.money import to_usd
+from switchgear.policies.retry import Failure, Repeat, is_turned_away
 from switchgear.wire.dialects import dialect_for
+from switchgear.wire.edits import with_model
 from switchgear.wire.outcomes import retry_after_of, verdict_of
+from switchgear.wire.quotas import quotas_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from switchgear.calls import Refusal
+    from switchgear.calls import Quota, Refusal
     from switchgear.clock import Moment
     from switchgear.config.model import ServiceConfig
     from switchgear.governor.gate import Admitted, Gate, Settlement
+    from switchgear.governor.headers import Headers
     from switchgear.wire.base import Reader, WireRefusal
 
-__all__ = ["COLLECTED", "UNKNOWN_WINDOW", "Exchange", "Headers", "attribution_of", "forwardable"]
-
-Headers = list[tuple[str, str]]
+__all__ = ["COLLECTED", "UNKNOWN_WINDOW", "Asked", "Exchange"]
 
 COLLECTED: Final = 8 * 1024 * 1024
 """Bytes up to which an answer that is no stream is collected, so that its head can carry its cost."""
@@ -35,110 +41,67 @@ COLLECTED: Final = 8 * 1024 * 1024
 UNKNOWN_WINDOW: Final = 32_768
 """Tokens reserved for a call without a maximum, of a model whose limits nobody knows."""
 
-_HOP_BY_HOP: Final = frozenset(
-    {
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-"""RFC 9110, section 7.6.1: these are about one connection and end with it."""
+_ERROR: Final = 400
 
 _STREAMS: Final = frozenset(
     {"text/event-stream", "application/x-ndjson", "application/jsonl", "application/stream+json"}
 )
 """Content types of answers that come piece by piece."""
 
-_OURS: Final = "x-switchgear-"
+_IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+"""RFC 9110, section 9.2.2."""
 
 
-def forwardable(headers: Iterable[tuple[str, str]], *also: str) -> Headers:
-    """Return *headers* without hop-by-hop ones, those that Connection names, ours, and *also* (lower case)."""
-    kept = list(headers)
-    named = {name.strip().lower() for key, value in kept if key.lower() == "connection" for name in value.split(",")}
-    drop = _HOP_BY_HOP | named | set(also)
-    return [(key, value) for key, value in kept if (low := key.lower()) not in drop and not low.startswith(_OURS)]
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A request as the caller made it.
 
-
-def attribution_of(headers: Iterable[tuple[str, str]]) -> Attribution:
-    """Return what the ``x-switchgear-job``, ``-run``, ``-layer`` and ``-tags`` headers say.
-
-    Tags are written ``name=value`` and separated by commas.
-    """
-    found: dict[str, str] = {}
-    tags: list[tuple[str, str]] = []
-    for key, value in headers:
-        low = key.lower()
-        if low == "x-switchgear-tags":
-            pairs = (part.partition("=") for part in value.split(","))
-            tags += [(name.strip(), text.strip()) for name, mark, text in pairs if mark and name.strip()]
-        elif low in {"x-switchgear-job", "x-switchgear-run", "x-switchgear-layer"} and value:
-            found[low.removeprefix(_OURS)] = value
-    return Attribution(
-        job=found.get("job"), run=found.get("run"), layer=found.get("layer"), tags=tuple(sorted(dict(tags).items()))
-    )
-
-
-def _first(headers: Iterable[tuple[str, str]], name: str) -> str | None:
-    return next((value for key, value in headers if key.lower() == name), None)
-
-
-_TRACEPARENT_PARTS: Final = 4
-
-
-def _trace_of(headers: Iterable[tuple[str, str]]) -> tuple[str | None, str | None]:
-    """Return trace id and parent span id of a W3C ``traceparent`` header."""
-    parts = (_first(headers, "traceparent") or "").split("-")
-    if len(parts) != _TRACEPARENT_PARTS or len(parts[1]) != 32 or len(parts[2]) != 16:  # noqa: PLR2004 - W3C sizes
-        return None, None
-    return parts[1], parts[2]
-
-
-class Exchange:
-    """What one request asks of the gate, and how its answer is read.
-
-    Args:
-        gate: the gate that it goes through.
-        service: a configured service's name.
+    Attributes:
         method: HTTP method.
         path: path and query below the service's base URL, e.g. ``/v1/chat/completions``.
         headers: as received.
         body: the whole request body.
+    """
+
+    method: str
+    path: str
+    headers: Sequence[tuple[str, str]] = ()
+    body: bytes = b""
+
+
+class Exchange:
+    """What one request asks of the gate, and how its answer is read: one attempt.
+
+    Args:
+        gate: the gate that it goes through.
+        service: a configured service's name.
+        asked: the caller's request.
 
     Raises:
         ConfigError: no such service.
     """
 
-    def __init__(
-        self, gate: Gate, service: str, *, method: str, path: str, headers: Sequence[tuple[str, str]], body: bytes
-    ) -> None:
+    def __init__(self, gate: Gate, service: str, asked: Asked) -> None:
         self._gate: Final = gate
-        self._service: Final = service
+        self._asked: Final = asked
         self._config: Final[ServiceConfig] = gate.service(service)
-        endpoint = path.partition("?")[0]
+        endpoint = asked.path.partition("?")[0]
         self._dialect: Final = dialect_for(self._config.kind, endpoint)
         self.facts: Final = self._dialect.facts(
-            method=method, path=endpoint, content_type=_first(headers, "content-type"), body=body
+            method=asked.method, path=endpoint, content_type=first(asked.headers, "content-type"), body=asked.body
         )
-        self.body: Final = self._dialect.outgoing(self.facts, body)
-        self.headers: Final = self._outgoing_headers(headers, len(self.body), bool(body))
-        trace_id, parent = _trace_of(headers)
+        self.body: Final = self._dialect.outgoing(self.facts, asked.body)
+        self.headers: Final = self._outgoing_headers(service)
+        trace_id, parent = trace_of(asked.headers)
         window = gate.book.max_output(service, self.facts.model)
         bound = self.facts.bound_within(
             max_output=self._config.max_output_tokens or window or UNKNOWN_WINDOW, window=window or UNKNOWN_WINDOW
         )
-        self.call: Final = Call(
+        self.call = Call(
             id=new_call_id(gate.clock.moment().wall),
             service=service,
             endpoint=endpoint,
             model=self.facts.model,
-            attribution=context.merged(context.current(), attribution_of(headers)),
+            attribution=context.merged(context.current(), attribution_of(asked.headers)),
             bound=bound or self.facts.bound,
             bounded=self.facts.max_output_given and self.facts.input_bounded,
             tier=self.facts.tier,
@@ -147,11 +110,72 @@ class Exchange:
             trace_id=trace_id,
             parent_span_id=parent,
         )
+        self._unanswered()
+
+    def _unanswered(self) -> None:
         self._reader: Reader | None = None
         self._streaming = False
         self._status: int | None = None
         self._retry_after: float | None = None
+        self._quotas: tuple[Quota, ...] = ()
+        self._should_retry: str | None = None
+        self._coded = False
         self._first_at: Moment | None = None
+        self._allowance: Allowance | None = None
+        self._stopped: Refusal | None = None
+        self._cheaper: Exchange | None = None
+
+    def again(self) -> Exchange:
+        """Return the next attempt at the same service."""
+        other = copy.copy(self)
+        other._unanswered()  # noqa: SLF001 - a copy of this very object
+        other.call = msgspec.structs.replace(self.call, attempt=self.call.attempt + 1)
+        return other
+
+    def elsewhere(self, service: str) -> Exchange:
+        """Return the next attempt, at another service: what proves who the caller is to this one stays behind.
+
+        Raises:
+            ConfigError: no such service.
+        """
+        headers = [(key, value) for key, value in self._asked.headers if key.lower() not in CREDENTIALS]
+        other = Exchange(self._gate, service, msgspec.structs.replace(self._asked, headers=headers))
+        other.call = msgspec.structs.replace(
+            other.call, id=self.call.id, attempt=self.call.attempt + 1, degraded_from=self.call.degraded_from
+        )
+        return other
+
+    def cheaper(self, model: str) -> Call | None:
+        """Return the same call of *model*; None: the request does not name its model where it could be changed."""
+        body = with_model(self._asked.body, model) if self.facts.is_json else None
+        if body is None:
+            return None
+        self._cheaper = Exchange(self._gate, self.call.service, msgspec.structs.replace(self._asked, body=body))
+        same = {"id": self.call.id, "attempt": self.call.attempt}
+        return msgspec.structs.replace(self._cheaper.call, **same) if self._cheaper.facts.model == model else None
+
+    def granted(self, admitted: Admitted) -> Exchange:
+        """Return the exchange of the call that was let go: this one, or that of a cheaper model."""
+        if self._cheaper is None or admitted.call.model == self.call.model:
+            return self
+        self._cheaper.call = admitted.call
+        return self._cheaper
+
+    def watch(self, admitted: Admitted) -> None:
+        """Let budgets stop the answer if it passes what is reserved for it."""
+        self._allowance = Allowance(self._gate, admitted)
+
+    @property
+    def path(self) -> str:
+        """Path and query below the service's base URL."""
+        return self._asked.path
+
+    @property
+    def repeat(self) -> Repeat:
+        """After which failures the request may go out again."""
+        if self._asked.method.upper() in _IDEMPOTENT or first(self._asked.headers, "idempotency-key"):
+            return "always"
+        return "turned_away" if self.facts.surface == "other" else "answered"
 
     @property
     def url(self) -> str:
@@ -165,22 +189,21 @@ class Exchange:
             raise ConfigError(msg)
         return self._config.base_url.rstrip("/")
 
-    @property
-    def timeout(self) -> float:
-        """Seconds after which an upstream that sends nothing is given up."""
-        return self._config.timeout / MICROS
-
     def begin(self, status: int, headers: Sequence[tuple[str, str]]) -> Headers:
         """Take in the head of the answer; return the headers to pass on."""
         self._status = status
-        kind = (_first(headers, "content-type") or "").partition(";")[0].strip().lower()
+        kind = (first(headers, "content-type") or "").partition(";")[0].strip().lower()
         self._streaming = kind in _STREAMS
-        self._retry_after = retry_after_of(headers, self._gate.clock.moment().wall / MICROS)
+        epoch = self._gate.clock.moment().wall / MICROS
+        self._retry_after = retry_after_of(headers, epoch)
+        self._quotas = quotas_of(headers, epoch)
+        self._should_retry = first(headers, "x-should-retry")
+        self._coded = (first(headers, "content-encoding") or "identity").lower() != "identity"
         self._reader = self._dialect.reader(
             self.facts,
             status=status,
-            content_type=_first(headers, "content-type"),
-            content_encoding=_first(headers, "content-encoding"),
+            content_type=first(headers, "content-type"),
+            content_encoding=first(headers, "content-encoding"),
         )
         return forwardable(headers, *(("content-length",) if self.streaming else ()))
 
@@ -198,9 +221,11 @@ class Exchange:
         if self._reader is None:
             msg = "begin() comes before feed()"
             raise RuntimeError(msg)
-        if not chunk:
+        if not chunk or self._stopped is not None:
             return b""
         passed = self._reader.feed(chunk)
+        if self._allowance is not None and not self._reader.complete:
+            self._stopped = self._allowance.passed(self._reader.produced)
         if self._first_at is None and self._reader.started:
             self._first_at = self._gate.clock.moment()
         return passed
@@ -208,7 +233,12 @@ class Exchange:
     @property
     def complete(self) -> bool:
         """Whether the event that ends the stream is here: settle, then *flush*."""
-        return self._reader is not None and self._reader.complete
+        return self.stopped or (self._reader is not None and self._reader.complete)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a budget has ended the answer: after *flush* nothing more is read."""
+        return self._stopped is not None
 
     def end(self) -> None:
         """Take note that the upstream has sent everything."""
@@ -216,7 +246,10 @@ class Exchange:
             self._reader.end()
 
     def flush(self) -> bytes:
-        """Return what was held back until the settlement."""
+        """Return what was held back until the settlement; of a stopped stream the error that ends it."""
+        if self._stopped is not None:
+            # Into a compressed stream nothing can be written: it breaks off.
+            return b"" if self._coded else self._dialect.stop(self.facts, self._stopped)
         return b"" if self._reader is None else self._reader.flush()
 
     def ended(self, admitted: Admitted) -> Outcome:
@@ -225,7 +258,19 @@ class Exchange:
             msg = "begin() comes before ended()"
             raise RuntimeError(msg)
         seen = self._reader.observe()
-        failed = self._status >= 400  # noqa: PLR2004 - where HTTP's errors begin
+        if self._stopped is not None:
+            return Outcome(
+                status="cancelled",
+                verdict="neutral",
+                usage=seen.usage,
+                estimated=True,
+                http_status=self._status,
+                error=f"stopped by budget {self._stopped.rule}",
+                ttft_us=self._ttft(admitted),
+                model=seen.model,
+                tier=seen.tier,
+            )
+        failed = self._status >= _ERROR
         usage = seen.usage
         if (failed or not self.facts.billable) and (usage is None or not usage.tokens):
             usage = NO_USAGE  # errors and free requests use nothing, not nobody-knows-what
@@ -240,6 +285,7 @@ class Exchange:
             http_status=self._status,
             error=error,
             retry_after=self._retry_after,
+            quotas=self._quotas,
             ttft_us=self._ttft(admitted),
             model=seen.model,
             tier=seen.tier,
@@ -271,6 +317,22 @@ class Exchange:
             ttft_us=self._ttft(admitted),
         )
 
+    def failure(self, outcome: Outcome) -> Failure | None:
+        """Return what an answer with *outcome* says about trying again; None: it is an answer to keep.
+
+        Kept is what the service did not fail, and any answer with a success status, since it may
+        have been billed, unless it is a stream that said nothing but an error.
+        """
+        status = self._status or 0
+        if outcome.verdict != "failure" or (status < _ERROR and not self._streaming):
+            return None
+        asked = self._retry_after
+        return Failure(
+            turned_away=is_turned_away(status),
+            final=self._should_retry == "false",
+            retry_after_us=None if asked is None else micros(asked),
+        )
+
     def refusal(self, refusal: Refusal) -> WireRefusal:
         """Return *refusal* in the provider's own error shape."""
         return self._dialect.refusal(refusal)
@@ -278,11 +340,13 @@ class Exchange:
     def success_headers(self, admitted: Admitted, settlement: Settlement | None) -> Headers:
         """Return what we add to an answer; the cost only where it is known before the answer goes."""
         headers = [
-            (f"{_OURS}call-id", admitted.call.id),
-            (f"{_OURS}wait-ms", str(admitted.waited_us // 1000)),
+            (f"{OURS}call-id", admitted.call.id),
+            (f"{OURS}wait-ms", str(admitted.waited_us // 1000)),
         ]
+        if admitted.call.degraded_from is not None:
+            headers.append((f"{OURS}degraded-from", admitted.call.degraded_from))
         if settlement is not None and settlement.cost is not None:
-            headers.append((f"{_OURS}cost-usd", f"{to_usd(settlement.cost):f}"))
+            headers.append((f"{OURS}cost-usd", f"{to_usd(settlement.cost):f}"))
         return headers
 
     def _ttft(self, admitted: Admitted) -> int | None:
@@ -290,18 +354,19 @@ class Exchange:
             return None
         return self._first_at.mono - admitted.started.mono
 
-    def _outgoing_headers(self, headers: Sequence[tuple[str, str]], length: int, had_body: bool) -> Headers:  # noqa: FBT001 - private
+    def _outgoing_headers(self, service: str) -> Headers:
+        asked = self._asked
         drop = ["host", "content-length"]
-        key = self._gate.key_of(self._service)
+        key = self._gate.key_of(service)
         if key is not None:
             drop += ["authorization", "x-api-key", "api-key"]
         if self.facts.adds_usage:
             drop.append("accept-encoding")  # a chunk can only be taken out of what can be read
-        out = forwardable(headers, *drop)
+        out = forwardable(asked.headers, *drop)
         if self.facts.adds_usage:
             out.append(("accept-encoding", "identity"))
         if key is not None:
             out += self._dialect.auth_headers(key)
-        if had_body or _first(headers, "content-length") is not None:
-            out.append(("content-length", str(length)))
+        if asked.body or first(asked.headers, "content-length") is not None:
+            out.append(("content-length", str(len(self.body))))
         return out

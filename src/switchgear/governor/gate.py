@@ -10,32 +10,38 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
 from switchgear.calls import NO_USAGE, Call, Outcome, Refusal, Usage
-from switchgear.clock import MICROS, Moment
+from switchgear.clock import Moment
 from switchgear.errors import ConfigError, LedgerError, refused
 from switchgear.events import BreakerChanged, BudgetCrossed, CallRefused, CallSettled
+from switchgear.governor.desk import BudgetDesk
+from switchgear.governor.planning import Planner
 from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled
-from switchgear.policies.budget import matching
 from switchgear.policies.pricing import Price
-from switchgear.state.base import Account, Admission, AdmissionRequest, Waiting
+from switchgear.state.base import Admission, Waiting
+from switchgear.waiting import async_turn, threadsafe_waker, turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
+    from decimal import Decimal
 
     from switchgear.clock import Clock
     from switchgear.config.model import Config, ServiceConfig
-    from switchgear.events import Bus, Event
+    from switchgear.events import BudgetChanged, Bus, Event
+    from switchgear.governor.planning import Cheaper, Plan
     from switchgear.ledger import Ledger
     from switchgear.ledger.commit import Commit
     from switchgear.policies.budget import BudgetRule
     from switchgear.policies.pricing import PriceBook
-    from switchgear.state.base import State
+    from switchgear.state.base import AdmissionRequest, AsyncState
 
 __all__ = ["Admitted", "Gate", "Settlement"]
+
+_Answer = Admission | Waiting | Refusal
 
 _log = logging.getLogger("switchgear.gate")
 
@@ -65,15 +71,6 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     estimated: bool
 
 
-class _Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """A call with everything worked out that does not depend on live numbers."""
-
-    call: Call
-    price: Price | None
-    request: AdmissionRequest
-    asked: Moment
-
-
 class Gate:
     """Admits and settles calls.
 
@@ -92,7 +89,7 @@ class Gate:
         self,
         *,
         config: Config,
-        state: State,
+        state: AsyncState,
         ledger: Ledger,
         book: PriceBook,
         bus: Bus,
@@ -106,8 +103,9 @@ class Gate:
         self.book: Final = book
         self.bus: Final = bus
         self.clock: Final = clock
-        self._budgets: Final = budgets
         self._keys: Final = keys
+        self._planner: Final = Planner(config=config, book=book, budgets=budgets)
+        self._desk: Final = BudgetDesk(budgets=budgets, state=state, ledger=ledger, bus=bus, clock=clock)
 
     def service(self, name: str) -> ServiceConfig:
         """Return the configuration of service *name*.
@@ -126,26 +124,23 @@ class Gate:
         """Return the provider key that calls to *service* are sent with; None: the caller's own."""
         return self._keys.get(service)
 
-    def admit(self, call: Call, *, max_wait_us: int | None = None) -> Admitted:
+    def admit(self, call: Call, *, max_wait_us: int | None = None, cheaper: Cheaper | None = None) -> Admitted:
         """Let *call* go, or raise; may block up to *max_wait_us* (default: the service's ``max_wait``).
+
+        With *cheaper* a ``degrade`` budget that has no room for the call gets it as one of its
+        ``degrade_to`` instead; the *Admitted* tells which call it is that may go.
 
         Raises:
             Refused: one of its kinds; nothing was sent, nothing is held.
             LedgerError: the reservation can't be recorded, so the call may not leave.
         """
         wake = threading.Event()
-        plan = self._plan(call, max_wait_us, wake.set)
-        answer = self._first_answer(plan)
+        plan, answer = self._ask(self._plan(call, max_wait_us, wake.set, cheaper), cheaper)
         while isinstance(answer, Waiting):
-            try:
-                self.clock.sleep((answer.go_at - self.clock.moment().mono) / MICROS, wake)
-            except BaseException:
-                self.state.withdraw(answer.slot, self.clock.moment())
-                raise
-            wake.clear()
-            answer = self.state.admit(plan.request, self.clock.moment(), answer.slot)
+            turn(answer, wake, self.clock, self._withdraw)
+            plan, answer = self._ask(plan, cheaper, answer.slot)
         if isinstance(answer, Refusal):
-            self._refuse(plan, answer).wait()
+            self._refuse(plan, answer, self.state.poll(self.clock.moment())).wait()
             raise refused(answer)
         admitted, commit = self._reserve(plan, answer)
         try:
@@ -156,21 +151,16 @@ class Gate:
         self._publish(answer.events)
         return admitted
 
-    async def aadmit(self, call: Call, *, max_wait_us: int | None = None) -> Admitted:
+    async def aadmit(self, call: Call, *, max_wait_us: int | None = None, cheaper: Cheaper | None = None) -> Admitted:
         """The same for tasks: waits without blocking the loop."""
         wake = asyncio.Event()
-        plan = self._plan(call, max_wait_us, _threadsafe(wake))
-        answer = self._first_answer(plan)
+        plan, answer = await self._aask(self._plan(call, max_wait_us, threadsafe_waker(wake), cheaper), cheaper)
         while isinstance(answer, Waiting):
-            try:
-                await self.clock.asleep((answer.go_at - self.clock.moment().mono) / MICROS, wake)
-            except BaseException:
-                self.state.withdraw(answer.slot, self.clock.moment())
-                raise
-            wake.clear()
-            answer = self.state.admit(plan.request, self.clock.moment(), answer.slot)
+            await async_turn(answer, wake, self.clock, self._withdraw)
+            plan, answer = await self._aask(plan, cheaper, answer.slot)
         if isinstance(answer, Refusal):
-            await self._refuse(plan, answer).done()
+            events = await self.state.apoll(self.clock.moment())
+            await self._refuse(plan, answer, events).done()
             raise refused(answer)
         admitted, commit = self._reserve(plan, answer)
         try:
@@ -187,7 +177,10 @@ class Gate:
         A ledger that can't be written now does not take the answer away: the reservation is on
         record, and the next start settles it at its full cost.
         """
-        settlement, commit, events = self._settle(admitted, outcome)
+        now = self.clock.moment()
+        cost, version = self._cost(admitted, outcome, now)
+        told = self.state.settle(admitted.admission, outcome, cost, now)
+        settlement, commit, events = self._settled(admitted, outcome, cost, version, told, now)
         try:
             commit.wait()
         except LedgerError:
@@ -197,7 +190,13 @@ class Gate:
 
     async def asettle(self, admitted: Admitted, outcome: Outcome) -> Settlement:
         """The same for tasks. A cancelled caller does not undo it: the ledger has it all the same."""
-        settlement, commit, events = self._settle(admitted, outcome)
+        now = self.clock.moment()
+        cost, version = self._cost(admitted, outcome, now)
+        told: tuple[Event, ...] = ()
+        try:
+            told = await self.state.asettle(admitted.admission, outcome, cost, now)
+        finally:
+            settlement, commit, events = self._settled(admitted, outcome, cost, version, told, now)
         try:
             await commit.done()
         except LedgerError:
@@ -206,46 +205,71 @@ class Gate:
             self.bus.publish(events)
         return settlement
 
+    def extend(self, admitted: Admitted, usage: Usage) -> Refusal | None:
+        """Hold as much as *usage* for a call under way that has passed its reservation; a refusal: stop it."""
+        price = admitted.price
+        cost = None if price is None else self.book.worst_case(price, usage)
+        return self.state.extend(admitted.admission, cost, usage.tokens, self.clock.moment())
+
+    def set_budget(
+        self,
+        name: str,
+        *,
+        limit_usd: Decimal | int | str | None = None,
+        limit_tokens: int | None = None,
+        by: str,
+        note: str = "",
+    ) -> BudgetChanged:
+        """Give a budget another limit, at once; see *BudgetDesk.set_budget*."""
+        return self._desk.set_budget(name, limit_usd=limit_usd, limit_tokens=limit_tokens, by=by, note=note)
+
     def tick(self) -> None:
         """Let time take its effect on breakers, and publish what it did. Whoever runs long calls it now and then."""
         self._publish(self.state.poll(self.clock.moment()))
 
-    def _plan(self, call: Call, max_wait_us: int | None, waker: Callable[[], None]) -> _Plan:
-        service = self.service(call.service)
-        now = self.clock.moment()
-        price = self.book.price(call.service, call.model, now.wall, tier=call.tier) if call.billable else None
-        cost = 0 if not call.billable else None if price is None else self.book.worst_case(price, call.bound)
-        tokens = call.bound.tokens
-        if not call.bounded:
-            # Nobody asked for this much: what the limit can hold at all is taken, not refused for ever.
-            caps = (service.limits.tokens_per_minute, service.limits.tokens_per_day)
-            tokens = min([tokens, *(cap for cap in caps if cap is not None)])
-        request = AdmissionRequest(
-            service=call.service,
-            tokens=tokens,
-            cost=cost,
-            accounts=tuple(Account(rule.name, value) for rule, value in matching(self._budgets, call)),
-            max_wait_us=service.max_wait if max_wait_us is None else max_wait_us,
-            waker=waker,
-        )
-        return _Plan(call=call, price=price, request=request, asked=now)
+    async def atick(self) -> None:
+        """The same for a task."""
+        self._publish(await self.state.apoll(self.clock.moment()))
 
-    def _first_answer(self, plan: _Plan) -> Admission | Waiting | Refusal:
-        call = plan.call
-        if plan.request.cost is None and self.config.services[call.service].unpriced_policy == "refuse":
-            what = f"model {call.model!r}" if call.model else f"{call.endpoint}"
-            return Refusal(
-                reason="unpriced",
-                rule="unpriced",
-                service=call.service,
-                message=(
-                    f"no price is known for {what} of {call.service}, and unpriced calls are refused; "
-                    f'set a price under services.{call.service}.prices or unpriced = "allow"'
-                ),
-            )
-        return self.state.admit(plan.request, plan.asked)
+    def _plan(self, call: Call, max_wait_us: int | None, waker: Callable[[], None], cheaper: Cheaper | None) -> Plan:
+        self.service(call.service)
+        return self._planner.plan(call, self.clock.moment(), max_wait_us=max_wait_us, waker=waker, cheaper=cheaper)
 
-    def _refuse(self, plan: _Plan, refusal: Refusal) -> Commit:
+    def _ask(self, plan: Plan, cheaper: Cheaper | None, slot: int | None = None) -> tuple[Plan, _Answer]:
+        """Return what the state says to *plan*, or to the cheaper one that a budget has put in its place."""
+        questions = self._questions(plan, cheaper, slot)
+        try:
+            question = next(questions)
+            while True:
+                question = questions.send(self.state.admit(*question))
+        except StopIteration as done:
+            return cast("tuple[Plan, _Answer]", done.value)
+
+    async def _aask(self, plan: Plan, cheaper: Cheaper | None, slot: int | None = None) -> tuple[Plan, _Answer]:
+        questions = self._questions(plan, cheaper, slot)
+        try:
+            question = next(questions)
+            while True:
+                question = questions.send(await self.state.aadmit(*question))
+        except StopIteration as done:
+            return cast("tuple[Plan, _Answer]", done.value)
+
+    def _questions(
+        self, plan: Plan, cheaper: Cheaper | None, slot: int | None
+    ) -> Generator[tuple[AdmissionRequest, Moment, int | None], _Answer, tuple[Plan, _Answer]]:
+        """Yield what the state is to be asked, be sent its answers, return the last with the plan that it is for."""
+        now = plan.asked if slot is None else self.clock.moment()
+        answer: _Answer | None = self._planner.unpriced(plan) if slot is None else None
+        if answer is None:
+            answer = yield plan.request, now, slot
+        while isinstance(answer, Refusal):
+            other = self._planner.degraded(plan, answer, now, cheaper)
+            if other is None:
+                break
+            plan, answer = other, (yield other.request, now, None)
+        return plan, answer
+
+    def _refuse(self, plan: Plan, refusal: Refusal, events: tuple[Event, ...]) -> Commit:
         now = self.clock.moment()
         commit = self.ledger.refuse(
             AttemptRefused(
@@ -256,11 +280,11 @@ class Gate:
                 waited_us=now.mono - plan.asked.mono,
             )
         )
-        self._publish(self.state.poll(now))
+        self._publish(events)
         self.bus.publish((CallRefused(call=plan.call, refusal=refusal, at=now.wall),))
         return commit
 
-    def _reserve(self, plan: _Plan, admission: Admission) -> tuple[Admitted, Commit]:
+    def _reserve(self, plan: Plan, admission: Admission) -> tuple[Admitted, Commit]:
         now = self.clock.moment()
         waited_us = now.mono - plan.asked.mono
         call = plan.call
@@ -285,6 +309,9 @@ class Gate:
             self.state.cancel(admission, now)
             raise
 
+    def _withdraw(self, slot: int) -> None:
+        self.state.withdraw(slot, self.clock.moment())
+
     def _abandon(self, admitted: Admitted) -> None:
         """Undo an admission that did not leave; its row may have been written all the same."""
         self.state.cancel(admitted.admission, self.clock.moment())
@@ -292,13 +319,20 @@ class Gate:
             self._row(admitted, Outcome(status="cancelled", verdict="neutral", error="never sent"), NO_USAGE, 0, None)
         )
 
-    def _settle(self, admitted: Admitted, outcome: Outcome) -> tuple[Settlement, Commit, tuple[Event, ...]]:
-        now = self.clock.moment()
+    def _settled(
+        self,
+        admitted: Admitted,
+        outcome: Outcome,
+        cost: int | None,
+        version: str | None,
+        events: tuple[Event, ...],
+        now: Moment,
+    ) -> tuple[Settlement, Commit, tuple[Event, ...]]:
+        """Put a call that the state has settled on record."""
         call = admitted.call
         usage = admitted.call.bound if outcome.usage is None else outcome.usage
         estimated = outcome.estimated or outcome.usage is None
-        cost, version = self._cost(admitted, outcome, now)
-        events = self.state.settle(admitted.admission, outcome, cost, now)
+        self._planner.learn(call, outcome)
         settled = CallSettled(
             call=call,
             status=outcome.status,
@@ -357,14 +391,3 @@ class Gate:
 
 def _version(price: Price | None) -> str | None:
     return None if price is None else price.version
-
-
-def _threadsafe(wake: asyncio.Event) -> Callable[[], None]:
-    """Return a function that sets *wake* from any thread; a loop that is gone needs no waking."""
-    loop = asyncio.get_running_loop()
-
-    def waker() -> None:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(wake.set)
-
-    return waker

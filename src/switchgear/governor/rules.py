@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from switchgear.config.model import CALENDAR_PERIODS
-from switchgear.config.units import parse_duration
+from switchgear.config.units import Calls, parse_duration
 from switchgear.policies.breaker import BreakerRule
 from switchgear.policies.budget import BudgetRule
 from switchgear.policies.limiter import LimitRule
@@ -13,7 +13,7 @@ from switchgear.state.memory import ServiceRules
 
 if TYPE_CHECKING:
     from switchgear.calls import Unit
-    from switchgear.config.model import BudgetConfig, Config, ServiceConfig
+    from switchgear.config.model import BreakerConfig, BudgetConfig, Config, ServiceConfig
 
 __all__ = ["budget_rules", "service_rules"]
 
@@ -30,8 +30,9 @@ _LIMITS: Final[tuple[tuple[str, Unit, int], ...]] = (
 
 
 def service_rules(config: Config) -> dict[str, ServiceRules]:
-    """Return the rules of every service in *config*."""
-    return {name: _service(service) for name, service in config.services.items()}
+    """Return the rules of every service in *config*, calendar days cut in the reporting time zone."""
+    zone = config.server.reporting_timezone
+    return {name: _service(service, zone) for name, service in config.services.items()}
 
 
 def budget_rules(config: Config) -> tuple[BudgetRule, ...]:
@@ -39,32 +40,37 @@ def budget_rules(config: Config) -> tuple[BudgetRule, ...]:
     return tuple(_budget(budget, config.server.reporting_timezone) for budget in config.budgets)
 
 
-def _service(service: ServiceConfig) -> ServiceRules:
+def _service(service: ServiceConfig, timezone: str) -> ServiceRules:
+    zone = timezone if service.limits.day == "calendar" else None
     limits = tuple(
-        LimitRule(name=name, unit=unit, limit=limit, window_us=window)
+        LimitRule(name=name, unit=unit, limit=limit, window_us=window, timezone=zone if window == _DAY else None)
         for name, unit, window in _LIMITS
         if (limit := getattr(service.limits, name)) is not None
     )
-    breaker = service.breaker
-    return ServiceRules(
-        limits=limits,
-        breaker=BreakerRule(
-            failure_threshold=breaker.failure_threshold,
-            recovery_us=breaker.recovery_timeout,
-            failure_rate=breaker.failure_rate,
-            minimum_calls=breaker.minimum_calls,
-            window_us=breaker.window,
-            probes=breaker.probes,
-            success_threshold=breaker.success_threshold,
-            probe_lease_us=breaker.probe_lease,
-        ),
+    return ServiceRules(limits=limits, breaker=_breaker(service.breaker))
+
+
+def _breaker(breaker: BreakerConfig) -> BreakerRule:
+    calls = breaker.window if isinstance(breaker.window, Calls) else None
+    return BreakerRule(
+        failure_threshold=breaker.failure_threshold,
+        recovery_us=breaker.recovery_timeout,
+        failure_rate=breaker.failure_rate,
+        minimum_calls=breaker.minimum_calls,
+        window_us=0 if calls else breaker.window,
+        window_calls=None if calls is None else int(calls),
+        slow_us=breaker.slow_call,
+        slow_rate=breaker.slow_rate,
+        probes=breaker.probes,
+        success_threshold=breaker.success_threshold,
+        probe_lease_us=breaker.probe_lease,
+        backoff=breaker.backoff,
+        max_recovery_us=breaker.max_recovery_timeout,
+        jitter=breaker.jitter,
     )
 
 
 def _budget(budget: BudgetConfig, timezone: str) -> BudgetRule:
-    if budget.action == "degrade":
-        msg = "the loader refuses budgets that degrade"
-        raise AssertionError(msg)
     rolling = budget.period not in CALENDAR_PERIODS
     return BudgetRule(
         name=budget.name,
@@ -76,5 +82,7 @@ def _budget(budget: BudgetConfig, timezone: str) -> BudgetRule:
         rolling_us=parse_duration(budget.period) if rolling else None,
         timezone=timezone,
         action=budget.action,
+        degrade_to=budget.degrade_to,
+        reserve=budget.reserve,
         thresholds=tuple(float(share) for share in budget.thresholds),
     )

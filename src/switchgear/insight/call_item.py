@@ -81,9 +81,13 @@ class CallList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallDetail(msgspec.Struct, frozen=True, kw_only=True):
-    """One call with every attempt, and the decision where the gate refused it."""
+    """One call with every attempt, and the decision where the gate refused it.
+
+    *degraded_from*: the model that was asked for, where a budget has put a cheaper one in its place.
+    """
 
     call_id: str
+    degraded_from: str | None
     attempts: tuple[CallItem, ...]
     refusal: dict[str, Any] | None
 
@@ -91,4 +95,10 @@ class CallDetail(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, rows: tuple[CallRow, ...]) -> CallDetail:
         """Return the call that *rows*, at least one, are the attempts of."""
         refusal = next((row.refusal for row in rows if row.refusal is not None), None)
-        return cls(call_id=rows[0].call_id, attempts=tuple(map(CallItem.of, rows)), refusal=refusal)
+        degraded_from = next((row.degraded_from for row in rows if row.degraded_from is not None), None)
+        return cls(
+            call_id=rows[0].call_id,
+            degraded_from=degraded_from,
+            attempts=tuple(map(CallItem.of, rows)),
+            refusal=refusal,
+        )

@@ -72,11 +72,13 @@ def assess(  # noqa: PLR0913 - one keyword for each thing that health depends on
     errors: RecentCalls,
     calls: Mapping[str, ServiceCalls],
     ledger_problem: str | None = None,
+    state_problem: str | None = None,
     rules: HealthRules,
 ) -> SystemHealth:
     """Return the status with its reasons, the worst first; see the module for the rules."""
     reasons = [
-        *_of_ledger(ledger_problem),
+        *_of_store("ledger", ledger_problem),
+        *_of_store("shared state", state_problem),
         *(reason for breaker in breakers for reason in _of_breaker(breaker, now, zone)),
         *(reason for budget in budgets for reason in _of_budget(budget, rules)),
         *(reason for limit in limits for reason in _of_limit(limit, rules)),
@@ -90,9 +92,9 @@ def assess(  # noqa: PLR0913 - one keyword for each thing that health depends on
     )
 
 
-def _of_ledger(problem: str | None) -> Iterator[HealthReason]:
+def _of_store(name: str, problem: str | None) -> Iterator[HealthReason]:
     if problem is not None:
-        yield HealthReason(status="unhealthy", text=f"The ledger fails: {problem}.", subject="ledger")
+        yield HealthReason(status="unhealthy", text=f"The {name} fails: {problem}.", subject="ledger")
 
 
 def _of_breaker(breaker: CircuitBreakerMetrics, now: dt.datetime, zone: ZoneInfo) -> Iterator[HealthReason]:

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 __all__ = ["breaker_metrics", "budget_metrics", "limit_metrics"]
 
 _KIND_WORDS: Final = {"fail": "Hard limit", "warn": "Warn only", "skip": "Skip", "degrade": "Degrade"}
+_SOFT_WORDS: Final = {
+    **_KIND_WORDS,
+    "fail": "Soft limit",
+    "skip": "Skip (soft limit)",
+    "degrade": "Degrade (soft limit)",
+}
+"""What is said of budgets that reserve what is expected of a call, not its worst case."""
 
 
 def breaker_metrics(
@@ -83,7 +90,7 @@ def _budget(view: BudgetView, config: BudgetConfig | None) -> BudgetMetrics:
         match=dict(config.match) if config else {},
         each=config.each if config else None,
         kind=view.kind,
-        kind_words=_KIND_WORDS.get(view.kind, view.kind),
+        kind_words=(_KIND_WORDS if view.reserve == "worst_case" else _SOFT_WORDS).get(view.kind, view.kind),
         unit=view.unit,
         used_percent=used,
         reserved_percent=_percent(view.reserved, view.limit),
@@ -94,7 +101,7 @@ def _budget(view: BudgetView, config: BudgetConfig | None) -> BudgetMetrics:
         thresholds=view.thresholds,
         unpriced_calls=view.unpriced,
         refused=view.refused,
-        reserve=config.reserve if config else "worst_case",
+        reserve=view.reserve,
     )
     return _with_amounts(metrics, view)
 

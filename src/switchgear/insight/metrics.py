@@ -169,7 +169,7 @@ class BudgetMetrics(_Metrics, frozen=True, kw_only=True):
     Money budgets have the ``*_usd`` numbers, token budgets the ``*_tokens`` ones; the others are None.
 
     Attributes:
-        kind: the action in force: ``fail``, ``warn`` or ``skip``; *kind_words* says it for people.
+        kind: the action in force: ``fail``, ``warn``, ``skip`` or ``degrade``; *kind_words* says it for people.
         used_percent: spent (not reserved) of the limit, rounded down to a tenth.
         state: ``ok``, ``warning``, ``critical`` or ``exceeded``.
         resets_at: the end of the running period; None for a total budget.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from switchgear.clock import MICROS
-from switchgear.errors import LedgerError
+from switchgear.errors import LedgerError, StateError
 from switchgear.insight.days import day_start, from_micros, month_start
 from switchgear.insight.health import HealthRules, ServiceCalls, assess
 from switchgear.insight.live import breaker_metrics, budget_metrics, limit_metrics
@@ -121,13 +121,14 @@ class MetricsCollector:
         )
 
     def health(self) -> SystemHealth:
-        """Return the overall status as of now; a ledger that can't be read is a status, not an error."""
+        """Return the overall status as of now; a ledger or state that can't be read is a status, not an error."""
         try:
             return self.snapshot().health
-        except LedgerError as error:
+        except (LedgerError, StateError) as error:
             moment = self._clock.moment()
             now = from_micros(moment.wall)
-            breakers, limits, budgets = self._live(moment)
+            of_ledger = isinstance(error, LedgerError)
+            breakers, limits, budgets = self._live(moment) if of_ledger else ((), (), ())
             return assess(
                 now=now,
                 zone=self._zone,
@@ -136,7 +137,8 @@ class MetricsCollector:
                 budgets=budgets,
                 errors=RecentCalls(since=now, until=now),
                 calls={},
-                ledger_problem=str(error),
+                ledger_problem=str(error) if of_ledger else self.ledger_problem(),
+                state_problem=None if of_ledger else str(error),
                 rules=self._rules,
             )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from switchgear.events import BreakerChanged, BudgetCrossed
+from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed
 
 if TYPE_CHECKING:
     from switchgear.calls import Call, Usage
@@ -49,6 +49,7 @@ def _identity(call: Call, started_at: int) -> Values:
         started_at,
         call.service,
         call.endpoint,
+        call.degraded_from,
         call.model,
         call.model,
         on_behalf.job,
@@ -132,7 +133,7 @@ def settled_row(record: AttemptSettled, *, seq: int, model: str | None) -> Value
     )
 
 
-def event_row(event: BreakerChanged | BudgetCrossed) -> Values:
+def event_row(event: BreakerChanged | BudgetChanged | BudgetCrossed) -> Values:
     """Return *event* in the columns of ``sql.EVENT``."""
     fields = msgspec.to_builtins(event)
     kind = fields.pop("type")

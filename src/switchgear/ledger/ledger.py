@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from switchgear.clock import Clock
-    from switchgear.events import BreakerChanged, BudgetCrossed
+    from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed
     from switchgear.ledger.books import Record
     from switchgear.ledger.commit import Commit
     from switchgear.ledger.engine import Durability
     from switchgear.ledger.lock import LedgerLock
     from switchgear.ledger.reader import LedgerReader
-    from switchgear.ledger.recovery import BreakerMemory, RecentCalls, Spend
+    from switchgear.ledger.recovery import BreakerMemory, LimitMemory, RecentCalls, Spend
     from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled
     from switchgear.ledger.writer import Writer
 
@@ -98,7 +98,7 @@ class Ledger:
         """Record a call that the gate turned away."""
         return self._submit(row)
 
-    def record(self, event: BreakerChanged | BudgetCrossed) -> Commit:
+    def record(self, event: BreakerChanged | BudgetChanged | BudgetCrossed) -> Commit:
         """Record an event. What happens to calls is in their rows already."""
         return self._submit(event)
 
@@ -119,6 +119,12 @@ class Ledger:
         from switchgear.ledger.recovery import breakers
 
         return breakers(self._engine)
+
+    def budget_limits(self) -> tuple[LimitMemory, ...]:
+        """Return the last recorded change of each budget's limit."""
+        from switchgear.ledger.recovery import budget_limits
+
+        return budget_limits(self._engine)
 
     @property
     def healthy(self) -> bool:

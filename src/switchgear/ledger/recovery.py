@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 from sqlalchemy import func, select
@@ -23,7 +23,17 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Engine
 
 
-__all__ = ["BreakerMemory", "RecentCalls", "Spend", "breakers", "recent_calls", "settle_orphans", "spend"]
+__all__ = [
+    "BreakerMemory",
+    "LimitMemory",
+    "RecentCalls",
+    "Spend",
+    "breakers",
+    "budget_limits",
+    "recent_calls",
+    "settle_orphans",
+    "spend",
+]
 
 
 class RecentCalls(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +62,15 @@ class BreakerMemory(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None
     opened_times: int
     reason: str
+
+
+class LimitMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """The last recorded change of a budget's limit: to *limit*, when the configuration said *configured*."""
+
+    budget: str
+    unit: str
+    limit: int
+    configured: int
 
 
 # Every attempt but these went out, or may have.
@@ -156,7 +175,8 @@ def spend(
     unpriced = func.count().filter(attempts.c.cost.is_(None), attempts.c.status != "reserved")
     query = select(
         func.coalesce(func.sum(attempts.c.cost), 0),
-        func.coalesce(func.sum(_TOKENS), 0),
+        # What is still reserved is held by its process, not spent: a new one finds none of it.
+        func.coalesce(func.sum(_TOKENS).filter(attempts.c.status != "reserved"), 0),
         unpriced,
     ).where(attempts.c.started_at >= since_us, _WENT_OUT, *conditions)
     if group is not None:
@@ -171,11 +191,7 @@ def spend(
 
 def breakers(engine: Engine) -> tuple[BreakerMemory, ...]:
     """Return the last recorded change of each service's breaker, by service."""
-    latest = select(func.max(events.c.id)).where(events.c.kind == "breaker_changed").group_by(events.c.subject)
-    query = select(events.c.what).where(events.c.id.in_(latest)).order_by(events.c.subject)
-    with reading(engine) as connection:
-        found = connection.execute(query).scalars().all()
-    changes = [msgspec.json.decode(what) for what in found]
+    changes = _latest(engine, "breaker_changed")
     return tuple(
         BreakerMemory(
             service=change["service"],
@@ -187,6 +203,22 @@ def breakers(engine: Engine) -> tuple[BreakerMemory, ...]:
         )
         for change in changes
     )
+
+
+def budget_limits(engine: Engine) -> tuple[LimitMemory, ...]:
+    """Return the last recorded change of each budget's limit, by budget."""
+    return tuple(
+        LimitMemory(budget=change["budget"], unit=change["unit"], limit=change["new"], configured=change["configured"])
+        for change in _latest(engine, "budget_changed")
+    )
+
+
+def _latest(engine: Engine, kind: str) -> list[dict[str, Any]]:
+    """Return the newest event of *kind* of each subject, by subject."""
+    newest = select(func.max(events.c.id)).where(events.c.kind == kind).group_by(events.c.subject)
+    query = select(events.c.what).where(events.c.id.in_(newest)).order_by(events.c.subject)
+    with reading(engine) as connection:
+        return [msgspec.json.decode(what) for what in connection.execute(query).scalars()]
 
 
 def _facet(name: str) -> ColumnElement[str | None]:

@@ -61,8 +61,10 @@ attempts: Final = Table(
     Column("started_at", BigInteger, nullable=False),
     Column("service", Text, nullable=False),
     Column("endpoint", Text, nullable=False),
-    # The model that was asked for decides which budgets a call falls under; the one that the
-    # provider billed is what people read.
+    # The model that the service was asked for decides which budgets a call falls under; the one
+    # that the provider billed is what people read. The one that the caller asked for is there only
+    # where a budget has put a cheaper one in its place.
+    Column("degraded_from", Text),
     Column("asked_model", Text),
     Column("model", Text),
     Column("job", Text),

@@ -42,6 +42,7 @@ OPENED: Final = (
     "started_at",
     "service",
     "endpoint",
+    "degraded_from",
     "asked_model",
     "model",
     "job",

@@ -24,6 +24,7 @@ class CallRow(msgspec.Struct, frozen=True, kw_only=True):
     service: str
     endpoint: str
     model: str | None
+    degraded_from: str | None = None
     job: str | None
     run: str | None
     layer: str | None

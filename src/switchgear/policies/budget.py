@@ -1,29 +1,36 @@
 """Budgets: what may be spent, by whom, until when; and the arithmetic of holding and settling.
 
 A *BudgetRule* is one budget of the configuration; a *Pot* keeps the numbers of one rule, for one
-value of its ``each``, in one period. ``spent + reserved <= limit`` holds at every instant in a
-pot whose action is ``fail`` or ``skip``. Not thread-safe: its owner locks.
+value of its ``each``, in one period. Where the worst case is reserved, and no call uses more than
+that, ``spent + reserved <= limit`` holds at every instant in a pot that is not only watched.
+Not thread-safe: its owner locks.
 """
 
 from __future__ import annotations
 
-import calendar
-from datetime import UTC, datetime, timedelta
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Final, Literal
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from switchgear.policies.limiter import Window
+from switchgear.policies.calendar import Period, period_at
+from switchgear.policies.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from switchgear.calls import Call
 
-__all__ = ["BudgetRule", "Period", "Pot", "matching", "period_of"]
+__all__ = ["Action", "BudgetRule", "Period", "Pot", "Reserve", "matching", "period_of"]
 
-Action = Literal["fail", "warn", "skip"]
+Action = Literal["fail", "warn", "skip", "degrade"]
+Reserve = Literal["worst_case", "expected"]
+
+_PPM: Final = 1_000_000
+"""Thresholds are told apart to a millionth of the limit."""
+
+_CLEARLY: Final = 20
+"""A rolling budget re-arms a threshold when its spending is a twentieth of the limit below it."""
 
 
 class BudgetRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +43,11 @@ class BudgetRule(msgspec.Struct, frozen=True, kw_only=True):
         period: ``total``, ``hour``, ``day``, ``week`` or ``month``; ignored with *rolling_us*.
         rolling_us: a rolling period in microseconds, None for a calendar one.
         timezone: where calendar periods are cut.
+        action: what happens to a call that does not fit.
+        degrade_to: the cheaper model that such a call is tried with, for the action ``degrade``.
+        reserve: what a call holds before it goes out; ``expected`` makes the limit a soft one.
+        thresholds: shares of the limit whose crossing is reported.
+        marks: the least spending that passes each threshold, rising; worked out here.
     """
 
     name: str
@@ -47,19 +59,21 @@ class BudgetRule(msgspec.Struct, frozen=True, kw_only=True):
     rolling_us: int | None = None
     timezone: str = "UTC"
     action: Action = "fail"
+    degrade_to: str | None = None
+    reserve: Reserve = "worst_case"
     thresholds: tuple[float, ...] = (0.75, 0.9, 1.0)
+    marks: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        shares = sorted(set(self.thresholds))
+        msgspec.structs.force_setattr(self, "thresholds", tuple(shares))
+        marks = tuple(-(-round(share * _PPM) * self.limit // _PPM) for share in shares)
+        msgspec.structs.force_setattr(self, "marks", marks)
 
     @property
     def hard(self) -> bool:
         """Whether the limit is held, rather than only watched."""
         return self.action != "warn"
-
-
-class Period(msgspec.Struct, frozen=True, gc=False):
-    """From *start* to before *end*, epoch microseconds; a total period has no end."""
-
-    start: int
-    end: int | None
 
 
 def _value(call: Call, name: str) -> str | None:
@@ -85,54 +99,35 @@ def matching(rules: Iterable[BudgetRule], call: Call) -> tuple[tuple[BudgetRule,
     return tuple(found)
 
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _micros(instant: datetime) -> int:
-    return (instant - _EPOCH) // timedelta(microseconds=1)
-
-
 def period_of(rule: BudgetRule, wall: int) -> Period:
-    """Return the period of *rule* that epoch microsecond *wall* lies in.
-
-    Calendar periods start at local midnight (or the local full hour), so a day lasts 23 or 25
-    hours where clocks are changed. Weeks start on Monday.
-    """
+    """Return the period of *rule* that epoch microsecond *wall* lies in; a rolling one has no end."""
     if rule.rolling_us is not None or rule.period == "total":
         return Period(0, None)
-    zone = ZoneInfo(rule.timezone)
-    local = (_EPOCH + timedelta(microseconds=wall)).astimezone(zone)
-    if rule.period == "hour":
-        # Hours are cut in absolute time: an hour that is repeated in autumn is two hours.
-        begin = local.replace(minute=0, second=0, microsecond=0)
-        start = _micros(begin)
-        return Period(start, start + 3_600_000_000)
-    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    if rule.period == "day":
-        first, days = midnight, 1
-    elif rule.period == "week":
-        first, days = midnight - timedelta(days=midnight.weekday()), 7
-    else:
-        first = midnight.replace(day=1)
-        days = calendar.monthrange(first.year, first.month)[1]
-    # Adding days to a local datetime keeps the wall reading; the conversion then finds the offset.
-    return Period(_micros(first), _micros(first + timedelta(days=days)))
+    return Period(*period_at(rule.period, rule.timezone, wall))
 
 
 class Pot:
-    """What one account has spent and holds in one period."""
+    """What one account has spent and holds in one period.
 
-    __slots__ = ("_crossed", "_rolling", "_spent", "period", "refused", "reserved", "rule", "unpriced")
+    Attributes:
+        reserved: what calls in flight hold.
+        holders: how many calls those are.
+        unpriced: calls that were settled without a price.
+        refused: calls that were turned away.
+    """
+
+    __slots__ = ("_passed", "_rolling", "_spent", "holders", "period", "refused", "reserved", "rule", "unpriced")
 
     def __init__(self, rule: BudgetRule, period: Period) -> None:
-        self.rule: Final = rule
+        self.rule = rule
         self.period: Final = period
         self.reserved = 0
+        self.holders = 0
         self.unpriced = 0
         self.refused = 0
         self._spent = 0
         self._rolling = Window(rule.limit, rule.rolling_us) if rule.rolling_us is not None else None
-        self._crossed: set[float] = set()
+        self._passed = 0  # how many thresholds are reported
 
     def spent(self, now: int) -> int:
         """Return what is settled in the period that holds at monotonic *now*."""
@@ -140,15 +135,21 @@ class Pot:
 
     def fits(self, need: int, now: int) -> bool:
         """Tell whether *need* may be reserved."""
-        return not self.rule.hard or self.spent(now) + self.reserved + need <= self.rule.limit
+        spent = self._spent if self._rolling is None else self._rolling.used(now)
+        return spent + self.reserved + need <= self.rule.limit or not self.rule.hard
 
     def reserve(self, need: int) -> None:
-        """Hold *need* until it is settled or released."""
+        """Hold *need* for one more call, until it is settled or released."""
         self.reserved += need
+        self.holders += 1
+
+    def extend(self, more: int) -> None:
+        """Hold *more* for a call that holds something already."""
+        self.reserved += more
 
     def settle(self, held: int, actual: int | None, now: int) -> tuple[float, ...]:
         """Replace *held* by *actual* (None: unpriced); return the thresholds crossed by it, rising."""
-        self.reserved -= held
+        self.release(held)
         if actual is None:
             self.unpriced += 1
             return ()
@@ -158,6 +159,7 @@ class Pot:
     def release(self, held: int) -> None:
         """Give *held* back: nothing was spent."""
         self.reserved -= held
+        self.holders -= 1
 
     def add(self, amount: int, now: int) -> None:
         """Count *amount* as spent, without crossing anything: for what is remembered from before."""
@@ -170,6 +172,29 @@ class Pot:
         """Take thresholds that are passed already as reported: a restart repeats no crossing."""
         self._crossings(now)
 
+    def change(self, rule: BudgetRule, now: int) -> tuple[float, ...]:
+        """Hold to *rule* from *now* on; return the thresholds that its limit has fallen below.
+
+        Those that it has risen above are armed again.
+        """
+        raised = rule.limit > self.rule.limit
+        self.rule = rule
+        if self._rolling is not None:
+            self._rolling.limit = rule.limit
+        if raised:
+            self._passed = bisect_right(rule.marks, self.spent(now))
+        return self._crossings(now)
+
+    def clear(self) -> None:
+        """Forget what was spent; what is held stays held, and counts when it is settled."""
+        self.unpriced = self.refused = self._spent = self._passed = 0
+        if self._rolling is not None:
+            self._rolling.clear()
+
+    def idle(self, now: int) -> bool:
+        """Tell whether nothing would be lost without this pot: it holds nothing and has counted nothing."""
+        return not self.holders and not self.unpriced and not self.spent(now)
+
     def ready_at(self, need: int, now: int) -> int | None:
         """Return the monotonic instant when *need* would fit into a rolling budget; None: not foreseeable."""
         if self._rolling is None or need > self.rule.limit:
@@ -177,8 +202,13 @@ class Pot:
         return self._rolling.earliest(need + self.reserved, now) if need + self.reserved <= self.rule.limit else None
 
     def _crossings(self, now: int) -> tuple[float, ...]:
-        spent = self.spent(now)
-        passed = {share for share in self.rule.thresholds if spent * 1000 >= round(share * 1000) * self.rule.limit}
-        new = tuple(sorted(passed - self._crossed))
-        self._crossed = passed
-        return new
+        before = self._passed
+        spent = self._spent if self._rolling is None else self._rolling.used(now)
+        passed = bisect_right(self.rule.marks, spent)
+        if passed == before:
+            return ()
+        if passed < before and self._rolling is not None:
+            # What expires bit by bit would cross again with every call: first it has to fall clearly below.
+            passed = min(before, bisect_right(self.rule.marks, spent + self.rule.limit // _CLEARLY))
+        self._passed = passed
+        return self.rule.thresholds[before:passed] if passed > before else ()

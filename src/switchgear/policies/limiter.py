@@ -1,397 +1,390 @@
-"""The rate limiter: exact sliding windows, and waiting as a slot in time.
+"""The rate limiter: all limits of one service at once, and waiting as a slot in time.
 
-A *Window* admits at most N units in every interval ``(t - W, t]``. Events are kept in cells of
-``W / 3000``; a cell expires as a whole with its newest event, so the coalescing errs only on the
-strict side, by at most one cell (20 ms of a minute, 28.8 s of a day), and the memory is bounded
-whatever the traffic.
-
-A *Limiter* is all windows of one service plus its cap on calls in flight. Who has to wait gets
-the instant at which all windows have room, in the order of asking; nobody overtakes.
+Who has to wait gets the instant at which every limit has room, after all who came before; it then
+takes its units when it goes, so a late wake-up makes no burst. Nobody overtakes but by priority,
+and by priority nobody is pushed back who has waited for *AGING*, or would then wait longer than that
+or than its patience.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
-import msgspec
-
-from switchgear.calls import Unit
+from switchgear.clock import micros
+from switchgear.policies.bounds import Bounds
+from switchgear.policies.leases import Lease, Leases
+from switchgear.policies.limit_rule import Grant, LimitDenial, LimitRule, Queued
+from switchgear.policies.line import AGING, Plan, Waiter, pushed_too_far
+from switchgear.policies.pace import Pace
+from switchgear.policies.window import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from switchgear.calls import Quota
+    from switchgear.clock import Moment
 
-__all__ = ["CELLS", "Grant", "LimitDenial", "LimitRule", "Limiter", "Queued", "Window"]
-
-CELLS: Final = 3000
-"""Cells a window is cut into."""
-
-
-class LimitRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """One limit: at most *limit* of *unit* in any *window_us* microseconds (0: at any instant)."""
-
-    name: str
-    unit: Unit
-    limit: int
-    window_us: int
-
-
-class _Cell:
-    """Units that expire together; *at* is the newest of their events, -1 once expired."""
-
-    __slots__ = ("at", "units")
-
-    def __init__(self, at: int, units: int) -> None:
-        self.at = at
-        self.units = units
-
-
-class Window:
-    """An exact sliding window over *window_us* microseconds. Not thread-safe: its owner locks.
-
-    Events enter in order of time; an event may lie in the future (a slot that somebody waits for).
-    """
-
-    __slots__ = ("_cell_us", "_cells", "limit", "total", "window_us")
-
-    def __init__(self, limit: int, window_us: int) -> None:
-        self.limit = limit
-        self.window_us: Final = window_us
-        self.total = 0
-        self._cell_us: Final = max(1, window_us // CELLS)
-        self._cells: Final[deque[_Cell]] = deque()
-
-    def __len__(self) -> int:
-        return len(self._cells)
-
-    def expire(self, now: int) -> None:
-        """Forget what lies at or before ``now - window_us``."""
-        cells = self._cells
-        edge = now - self.window_us
-        while cells and cells[0].at <= edge:
-            cell = cells.popleft()
-            self.total -= cell.units
-            cell.at = -1
-
-    def used(self, now: int) -> int:
-        """Return the units that count at *now*; slots in the future don't."""
-        self.expire(now)
-        ahead = 0
-        for cell in reversed(self._cells):
-            if cell.at <= now:
-                break
-            ahead += cell.units
-        return self.total - ahead
-
-    def earliest(self, units: int, not_before: int) -> int:
-        """Return the first instant from *not_before* on at which *units* (at most the limit) fit.
-
-        *not_before* must not lie before the newest event.
-        """
-        missing = self.total + units - self.limit
-        if missing <= 0:
-            return not_before
-        ready = not_before
-        for cell in self._cells:
-            missing -= cell.units
-            ready = cell.at + self.window_us
-            if missing <= 0:
-                break
-        return max(ready, not_before)
-
-    def take(self, units: int, at: int) -> _Cell:
-        """Count *units* at *at*, or with the newest event if that is later; return the cell for *give*."""
-        self.total += units
-        cells = self._cells
-        if cells:
-            last = cells[-1]
-            at = max(at, last.at)
-            if last.at // self._cell_us == at // self._cell_us:
-                last.at = at
-                last.units += units
-                return last
-        cell = _Cell(at, units)
-        cells.append(cell)
-        return cell
-
-    def delay(self, cell: _Cell, now: int) -> bool:
-        """Move *cell*'s slot to *now*, which it has missed, and those behind it that have too.
-
-        Return False if *now* has no room for it any more.
-        """
-        if cell.at < 0:
-            return False
-        for later in reversed(self._cells):
-            later.at = max(later.at, now)
-            if later is cell:
-                break
-        return self.used(now) <= self.limit
-
-    def trim(self, now: int) -> int:
-        """Drop slots in the future that nobody holds any more; return the newest event, 0 for none."""
-        cells = self._cells
-        while cells and cells[-1].at > now and cells[-1].units == 0:
-            cells.pop().at = -1
-        return cells[-1].at if cells else 0
-
-    def give(self, cell: _Cell, units: int) -> None:
-        """Take *units* off *cell* (negative: add); an expired cell credits nothing."""
-        if cell.at >= 0:
-            cell.units -= units
-            self.total -= units
-
-
-class Grant:
-    """Units taken from a limiter, to be settled and released once."""
-
-    __slots__ = ("cells", "in_flight", "tokens")
-
-    def __init__(self, tokens: int) -> None:
-        self.tokens = tokens
-        self.cells: tuple[_Cell, ...] = ()
-        self.in_flight = False
-
-
-class LimitDenial(msgspec.Struct, frozen=True, kw_only=True):
-    """No, with the binding rule. *ready_at* is monotonic microseconds, None: not foreseeable or never."""
-
-    rule: LimitRule
-    used: int
-    needed: int
-    ready_at: int | None
-    never: bool = False
-
-
-class Queued(msgspec.Struct, frozen=True, kw_only=True):
-    """Wait until *go_at* (monotonic microseconds) for *rule*, then ask with *slot* again."""
-
-    slot: int
-    go_at: int
-    rule: LimitRule
-
-
-class _Waiter:
-    __slots__ = ("deadline", "go_at", "grant", "rule", "tokens", "waker")
-
-    def __init__(self, tokens: int, deadline: int, rule: LimitRule, waker: Callable[[], None] | None) -> None:
-        self.tokens = tokens
-        self.deadline = deadline
-        self.rule = rule
-        self.waker = waker
-        self.grant: Grant | None = None  # None: still in line for a place in flight
-        self.go_at = deadline
+__all__ = ["AGING", "Grant", "Lease", "LimitDenial", "LimitRule", "Limiter", "Queued"]
 
 
 class Limiter:
     """All limits of one service. Not thread-safe: its owner locks.
 
-    First a place in flight is asked for, then the windows: whoever waits for a window keeps the
-    place, which costs nobody anything, since all who come later have to wait at least as long.
+    First a place in flight is asked for, then the windows: as many of those in line as there are
+    free places have an instant, the others wait until a place comes free.
 
-    *wakers* collects callbacks of waiters whose time has changed; the owner calls them after it
-    has released its lock.
+    *wakers* collects callbacks of waiters who can go earlier than they know; the owner calls them
+    after it has released its lock.
     """
 
     def __init__(self, rules: Iterable[LimitRule]) -> None:
-        self._windows: list[tuple[LimitRule, Window, Literal["requests", "tokens"]]] = []
-        self._concurrent: LimitRule | None = None
-        self._in_flight = 0
-        self._standing = 0  # waiters without a place in flight
-        self._tail = 0  # the latest slot that somebody waits for: nobody is served before it
-        self._waiters: dict[int, _Waiter] = {}
-        self._next_slot = 1
         self.wakers: list[Callable[[], None]] = []
-        for rule in rules:
-            if rule.window_us == 0:
-                self._concurrent = rule
-            else:
-                unit: Literal["requests", "tokens"] = "tokens" if rule.unit == "tokens" else "requests"
-                self._windows.append((rule, Window(rule.limit, rule.window_us), unit))
+        rules = tuple(rules)
+        self._bounds: Final = Bounds(rule for rule in rules if rule.window_us)
+        self._concurrent = next((rule for rule in rules if not rule.window_us), None)
+        self._in_flight = 0
+        self._line: list[Waiter] = []
+        self._slots: dict[int, Waiter] = {}
+        self._next_slot = 1
+        self._plan: Plan | None = None  # kept only as long as nothing changes
+        self._untold = False  # whether somebody in line may be able to go earlier than it knows
+        self._pace: Pace | None = None
+        self._leases: Final = Leases()
+
+    @property
+    def rules(self) -> tuple[LimitRule, ...]:
+        """Every rule in force."""
+        windows = tuple(bound.rule for bound in self._bounds.each)
+        return windows if self._concurrent is None else (*windows, self._concurrent)
 
     @property
     def waiting(self) -> int:
         """Callers in the queue."""
-        return len(self._waiters)
+        return len(self._line)
+
+    @property
+    def in_flight(self) -> int:
+        """Grants that are neither settled nor cancelled."""
+        return self._in_flight
 
     def ask(
-        self, tokens: int, now: int, max_wait: int, waker: Callable[[], None] | None = None
+        self,
+        tokens: int,
+        now: Moment,
+        max_wait: int,
+        waker: Callable[[], None] | None = None,
+        *,
+        priority: int = 0,
+        lease: Lease | None = None,
     ) -> Grant | Queued | LimitDenial:
-        """Take what a call of *tokens* needs, now or at a slot within *max_wait* microseconds."""
-        for rule, _, unit in self._windows:
-            needed = tokens if unit == "tokens" else 1
-            if needed > rule.limit:
-                return LimitDenial(rule=rule, used=0, needed=needed, ready_at=None, never=True)
-        deadline = now + max_wait
-        if self._concurrent is not None and (self._standing or self._is_full()):
-            if max_wait <= 0:
-                return LimitDenial(rule=self._concurrent, used=self._in_flight, needed=1, ready_at=None)
-            self._standing += 1
-            return self._queue(_Waiter(tokens, deadline, self._concurrent, waker))
-        for _, window, _ in self._windows:
-            window.expire(now)
-        at, binding = self._earliest(tokens, max(now, self._tail))
-        if at > deadline:
-            return self._denial(binding or self._last_rule(), tokens, at, now)
-        grant = Grant(tokens)
-        self._take(grant, at)
-        if at <= now:
-            return grant
-        waiter = _Waiter(tokens, deadline, binding or self._last_rule(), waker)
-        waiter.grant, waiter.go_at = grant, at
-        self._tail = at
-        return self._queue(waiter)
+        """Take what a call of *tokens* needs, now or at a slot within *max_wait* microseconds.
 
-    def resume(self, slot: int, now: int) -> Grant | Queued | LimitDenial | None:
+        Args:
+            tokens: what it needs of every limit on tokens; of those on requests it needs 1.
+            now: the time.
+            max_wait: how long it will wait; 0: not at all.
+            waker: see *wakers*.
+            priority: higher ones go first; but see *AGING*.
+            lease: for how long the grant may stay unsettled; None: for ever.
+        """
+        bounds, cap = self._bounds, self._concurrent
+        if (
+            self._line
+            or self._pace is not None
+            or self._leases.heap
+            or (cap is not None and self._in_flight >= cap.limit)
+            or not bounds.have_room(tokens, now)
+        ):
+            return self._ask_in_line(tokens, now, max_wait, waker, priority, lease)
+        if lease is not None:
+            return self._take(tokens, now.mono, lease)
+        self._in_flight += 1
+        return bounds.take(tokens, now.mono)
+
+    def attach(self, slot: int, waker: Callable[[], None]) -> None:
+        """Let *waker* be called (see *wakers*) for who has just been given *slot*."""
+        self._slots[slot].waker = waker
+
+    def check(self, tokens: int, now: Moment) -> LimitDenial | None:
+        """Return what *ask* without patience would deny, None if it would grant; nothing is taken."""
+        if self._is_free(tokens, now):
+            return None
+        denial = self._bounds.too_large(tokens, now)
+        if denial is not None:
+            return denial
+        at, rule = self._earliest(tokens, now)
+        return self._denial(rule, tokens, at, now) if at > now.mono else None
+
+    def resume(self, slot: int, now: Moment) -> Grant | Queued | LimitDenial | None:
         """Ask again with *slot*: the grant if its time has come. None: there is no such slot."""
-        waiter = self._waiters.get(slot)
+        waiter = self._slots.get(slot)
         if waiter is None:
             return None
-        if waiter.grant is None:
-            self._seat_waiters(now)
-        if waiter.grant is None:
-            if now < waiter.deadline:
-                return self._queued(slot, waiter)
-            self.withdraw(slot, now)
-            return LimitDenial(rule=waiter.rule, used=self._in_flight, needed=1, ready_at=None)
-        if now > waiter.go_at and not self._hold(waiter.grant, now):
-            self._move_up(now)
-        if now < waiter.go_at <= waiter.deadline:
-            return self._queued(slot, waiter)
-        if waiter.go_at > max(now, waiter.deadline):
-            rule, at = waiter.rule, waiter.go_at
-            self.withdraw(slot, now)
-            return self._denial(rule, waiter.tokens, at, now)
-        del self._waiters[slot]
-        return waiter.grant
+        self._catch_up(now)
+        return self._answer(waiter, self._line.index(waiter), now)
 
-    def withdraw(self, slot: int, now: int) -> None:
+    def withdraw(self, slot: int, now: Moment) -> None:
         """Give *slot* back; those behind it move up."""
-        waiter = self._waiters.pop(slot, None)
-        if waiter is None:
-            return
-        if waiter.grant is None:
-            self._standing -= 1
-        else:
-            self.cancel(waiter.grant, now)
+        waiter = self._slots.pop(slot, None)
+        if waiter is not None:
+            self._line.remove(waiter)
+            self._freed(now)
 
-    def settle(self, grant: Grant, tokens: int, now: int) -> None:
-        """Correct *grant* to the *tokens* really used and free its place in flight."""
+    def settle(self, grant: Grant, tokens: int, now: Moment) -> None:
+        """Correct *grant* to the *tokens* really used and free its place in flight; once.
+
+        What is in no window any more is neither credited nor charged.
+        """
+        if not grant.open:
+            return
         surplus = grant.tokens - tokens
         if surplus:
-            for (_, window, unit), cell in zip(self._windows, grant.cells, strict=True):
-                if unit == "tokens":
-                    window.give(cell, surplus)
-            grant.tokens = tokens
-        self._leave(grant, now)
-        if surplus > 0 and self._waiters:
-            self._move_up(now)
+            self._bounds.correct(grant, surplus, now.mono)
+            if self._pace is not None:
+                self._pace.gave(surplus)
+        self._close(grant, now)
 
-    def cancel(self, grant: Grant, now: int) -> None:
+    def cancel(self, grant: Grant, now: Moment) -> None:
         """Undo *grant* as if it had never been asked for: nothing was sent."""
-        self._give_all(grant)
-        self._leave(grant, now)
-        self._move_up(now)
+        if grant.open:
+            self._undo(grant)
+            self._close(grant, now)
 
-    def remember(self, at: int, requests: int, tokens: int) -> None:
-        """Count past calls, told in order of time, before the first *ask*."""
-        for _, window, unit in self._windows:
-            window.take(tokens if unit == "tokens" else requests, at)
+    def remember(self, at: int, requests: int, tokens: int, now: Moment) -> None:
+        """Count past calls at monotonic *at*, told in order of time, before the first *ask*."""
+        self._bounds.remember(at, requests, tokens, now)
 
-    def usage(self, now: int) -> list[tuple[LimitRule, int, int | None]]:
+    def reconfigure(self, rules: Iterable[LimitRule], now: Moment) -> None:
+        """Hold to *rules* from now on. What a limit of the same name and span has counted stays counted.
+
+        Those in line get new instants: earlier ones are woken, so are those whose call will never fit.
+        """
+        rules = tuple(rules)
+        self._bounds.install(rule for rule in rules if rule.window_us)
+        self._concurrent = next((rule for rule in rules if not rule.window_us), None)
+        self.wakers += [
+            one.waker for one in self._line if one.waker is not None and self._bounds.too_large(one.tokens, now)
+        ]
+        self._freed(now)
+
+    def pause_until(self, at: int, now: Moment) -> None:
+        """Let nobody go before monotonic *at*, as the provider asks; then those in line resume one by one.
+
+        Ends after *LONGEST_PAUSE* at the latest.
+        """
+        self._set_pace().pause(at, now.mono)
+        self._plan = None
+
+    def observe(self, quotas: Iterable[Quota], now: Moment) -> None:
+        """Hold to what the provider says is left, until it is reset; the latest word counts.
+
+        Nothing left: everybody pauses. Less left than our own limits would let go until then: no
+        more than that goes. Else the limits alone decide.
+        """
+        for quota in quotas:
+            until = now.mono + micros(quota.resets_in)
+            if quota.remaining <= 0:
+                self._set_pace().lift(quota.unit)
+                self.pause_until(until, now)
+            elif until > now.mono and quota.remaining < self._bounds.most(quota.unit, until - now.mono):
+                self._set_pace().quota(quota.unit, quota.remaining, until, now.mono)
+            elif self._pace is not None:
+                self._pace.lift(quota.unit)
+        self._freed(now)
+
+    def usage(self, now: Moment) -> list[tuple[LimitRule, int, int | None]]:
         """Return for each limit: the rule, what is used, and when one unit is free (None: now)."""
-        rows: list[tuple[LimitRule, int, int | None]] = []
-        for rule, window, _ in self._windows:
-            used = window.used(now)
-            ready = window.earliest(1, max(now, self._tail)) if used >= rule.limit else now
-            rows.append((rule, used, ready if ready > now else None))
+        self._catch_up(now)
+        rows = [(bound.rule, *bound.usage(now)) for bound in self._bounds.each]
         if self._concurrent is not None:
             rows.append((self._concurrent, self._in_flight, None))
         return rows
 
-    def _is_full(self) -> bool:
-        return self._concurrent is not None and self._in_flight >= self._concurrent.limit
+    def reset(self, now: Moment) -> None:
+        """Forget everything that is counted, and what the provider has asked for. Calls in flight stay so."""
+        self._bounds.clear()
+        self._pace = None
+        self._freed(now)
 
-    def _earliest(self, tokens: int, not_before: int) -> tuple[int, LimitRule | None]:
-        at, binding = not_before, None
-        for rule, window, unit in self._windows:
-            ready = window.earliest(tokens if unit == "tokens" else 1, not_before)
-            if ready > at:
-                at, binding = ready, rule
-        return at, binding
+    def is_idle(self, now: Moment) -> bool:
+        """Whether a new limiter with these rules would give the same answers."""
+        self._catch_up(now)
+        if self._line or self._pace is not None or (self._concurrent is not None and self._in_flight):
+            return False
+        return not any(bound.used(now) for bound in self._bounds.each)
 
-    def _denial(self, rule: LimitRule, tokens: int, at: int, now: int) -> LimitDenial:
-        used = next((window.used(now) for one, window, _ in self._windows if one is rule), self._in_flight)
-        needed = tokens if rule.unit == "tokens" else 1
-        return LimitDenial(rule=rule, used=used, needed=needed, ready_at=at)
+    def _ask_in_line(
+        self,
+        tokens: int,
+        now: Moment,
+        max_wait: int,
+        waker: Callable[[], None] | None,
+        priority: int,
+        lease: Lease | None,
+    ) -> Grant | Queued | LimitDenial:
+        mono = now.mono
+        if self._is_free(tokens, now):
+            return self._take(tokens, mono, lease)
+        denial = self._bounds.too_large(tokens, now)
+        if denial is not None:
+            return denial
+        line = self._line
+        if not line or line[-1].priority >= priority:
+            at, rule = self._earliest(tokens, now)
+            if at <= mono:
+                return self._take(tokens, mono, lease)
+            if max_wait <= 0 or (at > mono + max_wait and rule is not self._concurrent):
+                return self._denial(rule, tokens, at, now)
+        waiter = Waiter(tokens, mono, mono + max_wait, priority, lease)
+        waiter.waker = waker
+        index = self._place(waiter, now)
+        return self._answer(waiter, index, now)
 
-    def _take(self, grant: Grant, at: int) -> None:
-        grant.cells = tuple(
-            window.take(grant.tokens if unit == "tokens" else 1, at) for _, window, unit in self._windows
+    def _take(self, tokens: int, at: int, lease: Lease | None) -> Grant:
+        grant = self._bounds.take(tokens, at)
+        self._in_flight += 1
+        self._plan = None
+        if self._pace is not None:
+            self._pace.took(tokens, at, self._bounds.gap(tokens))
+        if lease is not None:
+            self._leases.add(grant, at, lease, self._in_flight)
+        return grant
+
+    def _is_free(self, tokens: int, now: Moment) -> bool:
+        """Whether a call of *tokens* takes no unit of anything, so that nobody is served later for it."""
+        self._catch_up(now)
+        if self._concurrent is not None or self._pace is not None:
+            return False
+        return self._bounds.are_free(tokens)
+
+    def _earliest(self, tokens: int, now: Moment) -> tuple[int, LimitRule | None]:
+        """Return when a newcomer could go, and what it would wait for; *NEVER*: that is not foreseeable."""
+        line = self._line
+        if self._concurrent is not None and len(line) >= self._seats():
+            return NEVER, self._concurrent
+        return self._plan_to(len(line), now).ready(tokens, now.mono)
+
+    def _denial(self, rule: LimitRule | None, tokens: int, at: int, now: Moment) -> LimitDenial:
+        rule = self._named(rule)
+        if rule is self._concurrent:
+            return LimitDenial(rule=rule, used=self._in_flight, needed=1, ready_at=None if at == NEVER else at)
+        return LimitDenial(
+            rule=rule,
+            used=self._bounds.used(rule, now),
+            needed=tokens if rule.unit == "tokens" else 1,
+            ready_at=at,
         )
-        if not grant.in_flight:
-            grant.in_flight = True
-            self._in_flight += 1
 
-    def _give_all(self, grant: Grant) -> None:
-        for (_, window, unit), cell in zip(self._windows, grant.cells, strict=True):
-            window.give(cell, grant.tokens if unit == "tokens" else 1)
+    def _place(self, waiter: Waiter, now: Moment) -> int:
+        """Put *waiter* in line, before those of lower priority that it pushes not too far back; return its place."""
+        line = self._line
+        index = len(line)
+        if not line or line[-1].priority >= waiter.priority:
+            line.append(waiter)
+            return index
+        self._plan_to(index, now)
+        before = [one.go_at for one in line]
+        while index and line[index - 1].priority < waiter.priority and before[index - 1] > now.mono:
+            index -= 1
+        while index < len(line):
+            line.insert(index, waiter)
+            self._plan = None
+            self._plan_to(len(line), now)
+            pushed = pushed_too_far(line, index, before, now.mono)
+            if pushed == index:
+                return index
+            del line[index]
+            self._plan = None
+            index = pushed
+        line.append(waiter)
+        return index
 
-    def _hold(self, grant: Grant, now: int) -> bool:
-        """Let *grant* be used at *now*, later than its slot; False if the windows have no room by now."""
-        room = True
-        for (_, window, _), cell in zip(self._windows, grant.cells, strict=True):
-            room = window.delay(cell, now) and room
-        return room
+    def _answer(self, waiter: Waiter, index: int, now: Moment) -> Grant | Queued | LimitDenial:
+        """Serve the *waiter* at *index*, or tell it until when to wait, or send it away."""
+        self._plan_to(index + 1, now)
+        is_seated = index < self._seats()
+        goes = is_seated and waiter.go_at <= now.mono
+        waits = waiter.go_at <= waiter.deadline if is_seated else now.mono < waiter.deadline
+        if waits and not goes and not waiter.never:
+            waiter.told = waiter.go_at
+            if not waiter.slot:
+                waiter.slot = self._next_slot
+                self._next_slot += 1
+                self._slots[waiter.slot] = waiter
+            return Queued(slot=waiter.slot, go_at=waiter.go_at, rule=self._named(waiter.rule))
+        del self._line[index]
+        self._slots.pop(waiter.slot, None)
+        if goes and not waiter.never:
+            grant = self._take(waiter.tokens, now.mono, waiter.lease)
+            if self._untold:
+                self._call_up(now)
+            return grant
+        at = waiter.go_at if is_seated else NEVER
+        denial = self._bounds.too_large(waiter.tokens, now) or self._denial(waiter.rule, waiter.tokens, at, now)
+        self._freed(now)
+        return denial
 
-    def _leave(self, grant: Grant, now: int) -> None:
-        if grant.in_flight:
-            grant.in_flight = False
-            self._in_flight -= 1
-            self._seat_waiters(now)
+    def _named(self, rule: LimitRule | None) -> LimitRule:
+        """Return *rule*, or else what the last in line waits for: a newcomer behind it waits for it too."""
+        return rule or (self._line[-1].rule if self._line else None) or self.rules[0]
 
-    def _queue(self, waiter: _Waiter) -> Queued:
-        slot = self._next_slot
-        self._next_slot += 1
-        self._waiters[slot] = waiter
-        return self._queued(slot, waiter)
+    def _undo(self, grant: Grant) -> None:
+        self._bounds.give_all(grant)
+        if self._pace is not None:
+            self._pace.gave(grant.tokens, 1)
 
-    def _queued(self, slot: int, waiter: _Waiter) -> Queued:
-        return Queued(slot=slot, go_at=waiter.go_at, rule=waiter.rule)
+    def _close(self, grant: Grant, now: Moment) -> None:
+        grant.open = False
+        self._in_flight -= 1
+        self._freed(now)
 
-    def _last_rule(self) -> LimitRule:
-        """The rule that the queue waits for: a newcomer behind it waits for it too."""
-        return next(reversed(self._waiters.values())).rule
+    def _freed(self, now: Moment) -> None:
+        """Make a new plan and wake whoever can go earlier now."""
+        self._plan = None
+        if self._line:
+            self._untold = True
+            self._call_up(now)
 
-    def _seat_waiters(self, now: int) -> None:
-        """Give free places in flight to those in line, in order, and wake them."""
-        for waiter in self._waiters.values():
-            if self._is_full():
+    def _call_up(self, now: Moment) -> None:
+        """Wake those whose time has come earlier than they know, and the first whose has not come yet.
+
+        The others are woken when that one has gone: nobody can go before it.
+        """
+        for index, waiter in enumerate(self._line):
+            self._plan_to(index + 1, now)
+            if waiter.go_at < waiter.told:
+                waiter.told = waiter.go_at
+                if waiter.waker is not None:
+                    self.wakers.append(waiter.waker)
+            if waiter.go_at > now.mono:
                 return
-            if waiter.grant is None:
-                self._standing -= 1
-                waiter.grant = Grant(waiter.tokens)
-                waiter.go_at, binding = self._earliest(waiter.tokens, max(now, self._tail))
-                waiter.rule = binding or waiter.rule
-                self._tail = waiter.go_at
-                self._take(waiter.grant, waiter.go_at)
-                self._wake(waiter)
+        self._untold = False
 
-    def _move_up(self, now: int) -> None:
-        """Give every waiter the earliest slot anew, in order, after units have come free."""
-        seated = [(waiter, waiter.grant) for waiter in self._waiters.values() if waiter.grant is not None]
-        for _, grant in seated:
-            self._give_all(grant)
-        self._tail = max((window.trim(now) for _, window, _ in self._windows), default=0)
-        for waiter, grant in seated:
-            before = waiter.go_at
-            waiter.go_at, binding = self._earliest(waiter.tokens, max(now, self._tail))
-            waiter.rule = binding or waiter.rule
-            self._tail = waiter.go_at
-            self._take(grant, waiter.go_at)
-            if waiter.go_at < before:
-                self._wake(waiter)
+    def _catch_up(self, now: Moment) -> None:
+        """Let time take its effect: on leases, on the pace, on a plan whose first one is late."""
+        for grant, returned in self._leases.over(now.mono):
+            if returned:
+                self._undo(grant)
+            self._close(grant, now)
+        if self._pace is not None and not self._line and self._pace.is_over(now.mono):
+            self._pace = None
+        if not self._line or self._bounds.by_wall or self._line[0].go_at < now.mono:
+            self._plan = None
 
-    def _wake(self, waiter: _Waiter) -> None:
-        if waiter.waker is not None:
-            self.wakers.append(waiter.waker)
+    def _seats(self) -> int:
+        """Return how many in line have a place in flight that is free now."""
+        return NEVER if self._concurrent is None else max(0, self._concurrent.limit - self._in_flight)
+
+    def _plan_to(self, count: int, now: Moment) -> Plan:
+        """Return the plan, with the first *count* in line taken in."""
+        plan = self._plan
+        if plan is None:
+            plan = self._plan = Plan(self._bounds, self._pace, now)
+        if plan.count < count:
+            plan.extend(self._line, count, self._seats(), (self._leases.next_at(), self._concurrent))
+        return plan
+
+    def _set_pace(self) -> Pace:
+        if self._pace is None:
+            self._pace = Pace()
+        return self._pace

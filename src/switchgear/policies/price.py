@@ -49,6 +49,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
         rates: what holds up to the first of *tiers*.
         tiers: rates for long inputs, by rising *above*; the last that applies holds for all tokens.
         request: what each call costs by itself.
+        least: the smallest count of a unit that is billed, where there is one: a smaller one, but 0, is raised to it.
     """
 
     version: str
@@ -56,6 +57,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     rates: Rates
     tiers: tuple[Rates, ...] = ()
     request: int = 0
+    least: Mapping[str, int] = {}
 
 
 def cost_of(price: Price, usage: Usage) -> int:
@@ -70,18 +72,23 @@ def cost_of(price: Price, usage: Usage) -> int:
     read = usage.cache_read_tokens
     written = usage.cache_write_tokens
     reasoning = usage.reasoning_tokens
-    total = (
-        max(0, usage.input_tokens - read - written) * rates.input
-        + read * rates.cache_read
-        + written * rates.cache_write
-        + max(0, usage.output_tokens - reasoning) * rates.output
-        + reasoning * rates.reasoning
-    )
+    if not (read or written or reasoning):
+        total = usage.input_tokens * rates.input + usage.output_tokens * rates.output
+    else:
+        total = (
+            max(0, usage.input_tokens - read - written) * rates.input
+            + read * rates.cache_read
+            + written * rates.cache_write
+            + max(0, usage.output_tokens - reasoning) * rates.output
+            + reasoning * rates.reasoning
+        )
     requests = 1
     for unit, count in usage.units:
         if unit == REQUEST:
             requests = count
         else:
+            if count and price.least:
+                count = max(count, price.least.get(unit, 0))  # noqa: PLW2901 - from here on it is the billed one
             total += count * rates.units.get(unit, 0)
     whole, rest = divmod(max(0, total) + requests * price.request, price.scale)
     twice = 2 * rest
@@ -95,7 +102,15 @@ def worst_case_of(price: Price, bound: Usage) -> int:
     is part of the output. Every token counts at the dearest rate that it can get, in the dearest
     tier that the input can reach.
     """
+    if not price.tiers and not bound.units:  # nearly every call of a model
+        rates = price.rates
+        dearest = bound.input_tokens * max(rates.input, rates.cache_read, rates.cache_write)
+        dearest += bound.output_tokens * max(rates.output, rates.reasoning)
+        return -((-dearest - price.request) // price.scale)
     reachable = [price.rates, *(tier for tier in price.tiers if bound.input_tokens > tier.above)]
+    if price.least:
+        raised = tuple((unit, max(count, price.least.get(unit, 0))) for unit, count in bound.units)
+        bound = msgspec.structs.replace(bound, units=raised)
     dearest = max(_ceiling(rates, bound) for rates in reachable)
     requests = next((count for unit, count in bound.units if unit == REQUEST), 1)
     return -((-dearest - requests * price.request) // price.scale)

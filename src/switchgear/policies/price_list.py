@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from switchgear.clock import MICROS
 from switchgear.money import NANO_PER_USD
 from switchgear.policies.price import Price, Rates
+from switchgear.policies.price_facts import listed_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,12 +23,18 @@ if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, Provider, TieredPrices
     from genai_prices.units import UnitDef
 
+    from switchgear.policies.price_facts import PriceFacts
+
 __all__ = ["Listed", "ListedPrice", "PriceList"]
 
 _MINUTE: Final = 60 * MICROS
 
 _FREE: Final = frozenset({("openai", "moderation")})
 """Entries without any rate that their provider documents as free of charge; others are unknown."""
+
+_BILLED_FROM_TEN_SECONDS: Final = frozenset({("groq", "whisper-large-v3"), ("groq", "whisper-large-v3-turbo")})
+_LEAST_SECONDS: Final = {"audio_seconds": 10, "input_audio_seconds": 10}
+"""What genai-prices has in its code and not in its data: these bill every request for ten seconds at least."""
 
 _FIELDS: Final = {
     "input_tokens": "input",
@@ -99,7 +106,18 @@ class PriceList:
             is_free = (listed.provider.id, model.id) in _FREE or model.id.endswith(":free")
             return Price(version=version, scale=1, rates=Rates()) if is_free else None
         units = self._known_units()
-        return _compiled(version, rates, units) if rates.keys() <= units.keys() else None
+        if not rates.keys() <= units.keys():
+            return None
+        least = _LEAST_SECONDS if (listed.provider.id, model.id) in _BILLED_FROM_TEN_SECONDS else {}
+        return _compiled(version, rates, units, least)
+
+    def facts(self, listed: Listed, at_us: int, *, service: str, asked: str) -> PriceFacts | None:
+        """Return what the list says of *listed*, for people; None where *price* knows none."""
+        price = self.price(listed, at_us, None)
+        if price is None:
+            return None
+        at = datetime.fromtimestamp(at_us // MICROS, UTC)
+        return listed_facts(listed, at, service=service, asked=asked, version=price.version, units=self._known_units())
 
     def _known_units(self) -> Mapping[str, UnitDef]:
         if self._units is None:
@@ -137,7 +155,12 @@ def _since(model: ModelInfo, prices: ModelPrice) -> str:
     return ""
 
 
-def _compiled(version: str, rates: Mapping[str, Decimal | TieredPrices], units: Mapping[str, UnitDef]) -> Price:
+def _compiled(
+    version: str,
+    rates: Mapping[str, Decimal | TieredPrices],
+    units: Mapping[str, UnitDef],
+    least: Mapping[str, int],
+) -> Price:
     starts = sorted({tier.start for rate in rates.values() if not isinstance(rate, Decimal) for tier in rate.tiers})
     steps = {
         above: _coefficients([(units[key], _rate_above(rate, above)) for key, rate in rates.items()])
@@ -151,6 +174,7 @@ def _compiled(version: str, rates: Mapping[str, Decimal | TieredPrices], units: 
         rates=_rates(-1, whole[-1]),
         tiers=tuple(_rates(start, whole[start]) for start in starts),
         request=whole[-1].get("requests", 0),
+        least=least,
     )
 
 

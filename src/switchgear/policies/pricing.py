@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from switchgear.policies.price import Price, cost_of, worst_case_of
+from switchgear.policies.price_facts import PriceFacts, own_rates
 from switchgear.policies.price_list import ListedPrice, PriceList
 from switchgear.policies.price_own import own_price
 
 if TYPE_CHECKING:
     from switchgear.calls import Usage
 
-__all__ = ["ANY_MODEL", "Price", "PriceBook", "PriceSource"]
+__all__ = ["ANY_MODEL", "Price", "PriceBook", "PriceFacts", "PriceSource"]
 
 ANY_MODEL: Final = "*"
 """The name of a service's own entry for models without one."""
@@ -77,6 +78,23 @@ class PriceBook:
         if isinstance(found, ListedPrice):
             found = found.at(at_us)
         return fallback if found is None else found
+
+    def explain(self, service: str, model: str | None, at_us: int) -> PriceFacts:
+        """Return all that is known of the price of *model* at *at_us*, in the order in which *price* looks."""
+        own = self._sources[service].own if service in self._sources else {}
+        if model is not None and model not in own:
+            provider = self._provider(service)
+            listed = None if provider is None else self._list.find(provider, model)
+            facts = None if listed is None else self._list.facts(listed, at_us, service=service, asked=model)
+            if facts is not None:
+                return facts
+        name = model if model in own else ANY_MODEL
+        if name is None or name not in own:
+            return PriceFacts(service=service, model=model)
+        price = self._own[service][name]
+        return PriceFacts(
+            service=service, model=model, source="config", version=price.version, entry=name, rates=own_rates(own[name])
+        )
 
     def max_output(self, service: str, model: str | None) -> int | None:
         """Return a bound of the output tokens of one answer: the model's context window; None: unknown.

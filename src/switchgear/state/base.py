@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from switchgear.calls import Refusal, Unit
-from switchgear.events import CircuitName, Event
+from switchgear.events import BudgetCrossed, CircuitName, Event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,12 +25,14 @@ __all__ = [
     "Account",
     "Admission",
     "AdmissionRequest",
+    "AsyncState",
     "BreakerView",
     "BudgetView",
     "History",
     "LimitView",
     "PastBreaker",
     "PastCalls",
+    "PastLimit",
     "PastSpend",
     "State",
     "Waiting",
@@ -51,9 +53,14 @@ class AdmissionRequest(msgspec.Struct, frozen=True, kw_only=True):
         service: whose limits and breaker apply.
         tokens: upper bound of all tokens, in and out.
         cost: worst-case cost in nano-USD; None: unpriced, and allowed to be.
-        accounts: every budget that matches the call.
+        accounts: every budget that matches the call, each at most once.
         max_wait_us: the longest that the caller will wait for a limit.
         waker: called (outside every lock) when a waiting caller should ask again early.
+        expected_tokens: what budgets that reserve what is expected hold instead of *tokens*;
+            None: nothing is known, so they hold the worst case too.
+        expected_cost: likewise, instead of *cost*.
+        can_degrade: the caller will try a cheaper model if a ``degrade`` budget says no, so that
+            no is not counted as a call turned away.
     """
 
     service: str
@@ -62,6 +69,9 @@ class AdmissionRequest(msgspec.Struct, frozen=True, kw_only=True):
     accounts: tuple[Account, ...]
     max_wait_us: int
     waker: Callable[[], None] | None = None
+    expected_tokens: int | None = None
+    expected_cost: int | None = None
+    can_degrade: bool = False
 
 
 class Admission(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,10 +155,14 @@ class BudgetView(msgspec.Struct, frozen=True, kw_only=True):
     """One budget for one value of its ``each``; numbers in *unit* (nano-USD for ``usd``).
 
     Attributes:
-        kind: ``fail``, ``warn`` or ``skip``.
+        kind: ``fail``, ``warn``, ``skip`` or ``degrade``.
+        limit: the one in force, which may be another than the configured one: see *State.set_limit*.
         period_start: epoch microseconds; 0 for a total budget. *period_end*: None for a total one.
         unpriced: calls without a price in this period; their cost is in no number.
-        refused: calls turned away since the start of the process.
+        refused: calls turned away, or stopped under way, since the start of the process; of a value
+            of ``each`` since it was last heard of.
+        reserve: what *reserved* holds for a call: its ``worst_case``, or what is ``expected`` of it,
+            which can turn out to be too little.
     """
 
     budget: str
@@ -164,6 +178,7 @@ class BudgetView(msgspec.Struct, frozen=True, kw_only=True):
     thresholds: tuple[float, ...]
     unpriced: int
     refused: int
+    reserve: str = "worst_case"
 
     @property
     def remaining(self) -> int:
@@ -194,6 +209,13 @@ class PastSpend(msgspec.Struct, frozen=True, kw_only=True):
     unpriced: int
 
 
+class PastLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """The limit that a budget was given at run time, and that is still in force."""
+
+    budget: str
+    limit: int
+
+
 class PastBreaker(msgspec.Struct, frozen=True, kw_only=True):
     """The last recorded change of a breaker."""
 
@@ -211,6 +233,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     calls: tuple[PastCalls, ...] = ()
     spend: tuple[PastSpend, ...] = ()
     breakers: tuple[PastBreaker, ...] = ()
+    limits: tuple[PastLimit, ...] = ()
 
 
 class State(Protocol):
@@ -233,6 +256,34 @@ class State(Protocol):
         """Replace the reservation by what was used; the second time does nothing.
 
         *cost* in nano-USD, None for unpriced. With ``outcome.usage`` None the reserved tokens count.
+        Tokens that have left a window are neither credited to it nor charged.
+
+        ``outcome.retry_after`` of a failure pauses the whole service for that long, an hour at
+        most; so does a quota of which nothing remains, until it is reset. One of which less
+        remains than the service's own limits would let go until then, is kept: each call takes
+        from it, the last unit lets one more call through, and a refused or waiting call goes at
+        the reset. After either, waiting calls go one by one, at the rate of the service's shortest
+        window, until nobody waits. Each quota replaces what was said of its unit before.
+        """
+
+    def extend(self, admission: Admission, cost: int | None, tokens: int, now: Moment) -> Refusal | None:
+        """Hold more for a call in flight that turns out larger than its reservation: all or nothing.
+
+        *cost* and *tokens* are what it will have used in all. Each budget that it falls under,
+        that holds less than that, and that holds the worst case (not what is expected), is asked;
+        the first without room for the difference is the refusal. A ``warn`` budget has always
+        room. None: the call may go on; so too when it is settled already.
+        """
+
+    def set_limit(self, budget: str, limit: int, now: Moment) -> tuple[int, tuple[BudgetCrossed, ...]]:
+        """Give *budget*, for every value of its ``each``, another *limit* in its unit, at once.
+
+        Return the limit until now, and a *BudgetCrossed* for each threshold that the new limit has
+        fallen below. Those that it has risen above are armed again. Reservations stay; a call
+        that does not fit any more is refused from now on.
+
+        Raises:
+            KeyError: there is no such budget.
         """
 
     def restore(self, history: History, now: Moment) -> None:
@@ -249,3 +300,36 @@ class State(Protocol):
 
     def budgets(self, now: Moment) -> Sequence[BudgetView]:
         """Return one view for each account that is known, sorted; at least one for a budget without ``each``."""
+
+    def close(self) -> None:
+        """Let go of what is held outside this process; the second time does nothing."""
+
+
+class AsyncState(State, Protocol):
+    """A state whose verbs also come for tasks: each promises what its twin does, and never blocks the loop.
+
+    A verb that is cancelled has happened or not, and leaves nothing held that nobody knows of.
+    """
+
+    async def aadmit(
+        self, request: AdmissionRequest, now: Moment, slot: int | None = None
+    ) -> Admission | Waiting | Refusal:
+        """Ask limits, breaker and budgets; see *State.admit*."""
+
+    async def awithdraw(self, slot: int, now: Moment) -> None:
+        """Give a place in the queue back; see *State.withdraw*."""
+
+    async def acancel(self, admission: Admission, now: Moment) -> None:
+        """Undo an admission whose call never left; see *State.cancel*."""
+
+    async def asettle(self, admission: Admission, outcome: Outcome, cost: int | None, now: Moment) -> tuple[Event, ...]:
+        """Replace the reservation by what was used; see *State.settle*."""
+
+    async def aextend(self, admission: Admission, cost: int | None, tokens: int, now: Moment) -> Refusal | None:
+        """Hold more for a call in flight; see *State.extend*."""
+
+    async def apoll(self, now: Moment) -> tuple[Event, ...]:
+        """Let time take its effect; see *State.poll*."""
+
+    async def aclose(self) -> None:
+        """Let go of what the running loop holds outside this process."""

@@ -7,24 +7,31 @@ callers are called after it is released.
 from __future__ import annotations
 
 import threading
+from collections import deque
+from threading import get_ident
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from switchgear.events import BreakerChanged, BudgetCrossed
+from switchgear.calls import Refusal
+from switchgear.clock import micros
+from switchgear.events import BreakerChanged
+from switchgear.locks import patiently
 from switchgear.policies.breaker import Breaker, BreakerRule, Change, Permit
-from switchgear.policies.budget import BudgetRule, Pot, period_of
 from switchgear.policies.limiter import Grant, LimitDenial, Limiter, LimitRule, Queued
 from switchgear.state import refusals
-from switchgear.state.base import Account, Admission, BreakerView, BudgetView, LimitView, Waiting
+from switchgear.state.accounts import Accounts, Hold
+from switchgear.state.base import Admission, BreakerView, LimitView, Waiting
+from switchgear.state.twins import Twins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from switchgear.calls import Outcome, Refusal
+    from switchgear.calls import Outcome
     from switchgear.clock import Moment
-    from switchgear.events import Event
-    from switchgear.state.base import AdmissionRequest, History
+    from switchgear.events import BudgetCrossed, Event
+    from switchgear.policies.budget import BudgetRule
+    from switchgear.state.base import AdmissionRequest, BudgetView, History
 
 __all__ = ["MemoryState", "ServiceRules"]
 
@@ -48,17 +55,36 @@ class _Service:
 class _Held:
     """What one admission holds."""
 
-    __slots__ = ("grant", "holds", "permit", "service", "tokens")
+    __slots__ = ("grant", "holds", "permit", "service", "since", "tokens")
 
-    def __init__(self, service: _Service, grant: Grant, permit: Permit, tokens: int) -> None:
+    def __init__(
+        self, service: _Service, grant: Grant, permit: Permit, tokens: int, holds: list[Hold], since: int
+    ) -> None:
         self.service = service
+        self.since: Final = since
         self.grant = grant
         self.permit = permit
         self.tokens = tokens
-        self.holds: list[tuple[Account, Pot, int]] = []
+        self.holds: Final = holds
 
 
-class MemoryState:
+class _Inside:
+    """The lock as a context manager, for verbs that are not on every call's way."""
+
+    __slots__ = ("_enter", "_leave")
+
+    def __init__(self, enter: Callable[[], None], leave: Callable[[], None]) -> None:
+        self._enter: Final = enter
+        self._leave: Final = leave
+
+    def __enter__(self) -> None:
+        self._enter()
+
+    def __exit__(self, *_: object) -> None:
+        self._leave()
+
+
+class MemoryState(Twins):
     """A *State* in memory, for one process.
 
     Args:
@@ -69,9 +95,11 @@ class MemoryState:
 
     def __init__(self, *, services: Mapping[str, ServiceRules], budgets: Iterable[BudgetRule], started: Moment) -> None:
         self._lock: Final = threading.Lock()
+        self._inside: Final = _Inside(self._enter, self._leave)
+        self._owner = 0  # the thread that is in a verb
+        self._late: Final[deque[Callable[[], _Service | None]]] = deque()
         self._services: Final = {name: _Service(rules) for name, rules in sorted(services.items())}
-        self._budgets: Final = {rule.name: rule for rule in budgets}
-        self._pots: dict[Account, Pot] = {}
+        self._accounts: Final = Accounts(budgets, started)
         self._held: dict[int, _Held] = {}
         self._slots: dict[int, tuple[_Service, int]] = {}
         self._next = 1
@@ -80,68 +108,59 @@ class MemoryState:
 
     def admit(self, request: AdmissionRequest, now: Moment, slot: int | None = None) -> Admission | Waiting | Refusal:
         service = self._services[request.service]
-        with self._lock:
+        if not self._lock.acquire(blocking=False):
+            patiently(self._lock)
+        self._owner = get_ident()
+        try:
             answer = self._admit(service, request, now, slot)
-            wakers = self._wakers(service)
+            wakers = self._wakers(service) if service.limiter.wakers else ()
+        finally:
+            self._leave()
         for waker in wakers:
             waker()
         return answer
 
     def withdraw(self, slot: int, now: Moment) -> None:
-        with self._lock:
-            entry = self._slots.pop(slot, None)
-            if entry is None:
-                return
-            service, place = entry
-            service.limiter.withdraw(place, now.mono)
-            wakers = self._wakers(service)
-        for waker in wakers:
-            waker()
+        self._give(lambda: self._withdraw(slot, now))
 
     def cancel(self, admission: Admission, now: Moment) -> None:
-        with self._lock:
-            held = self._held.pop(admission.number, None)
-            if held is None:
-                return
-            held.service.breaker.record(held.permit, "neutral", now.mono)
-            held.service.limiter.cancel(held.grant, now.mono)
-            for _, pot, amount in held.holds:
-                pot.release(amount)
-            wakers = self._wakers(held.service)
-        for waker in wakers:
-            waker()
+        self._give(lambda: self._cancel(admission, now))
 
     def settle(self, admission: Admission, outcome: Outcome, cost: int | None, now: Moment) -> tuple[Event, ...]:
-        with self._lock:
-            held = self._held.pop(admission.number, None)
-            if held is None:
-                return ()
-            tokens = held.tokens if outcome.usage is None else outcome.usage.tokens
-            held.service.limiter.settle(held.grant, tokens, now.mono)
-            for account, pot, amount in held.holds:
-                actual = cost if pot.rule.unit == "usd" else tokens
-                self._events += self._crossings(account, pot, pot.settle(amount, actual, now.mono), now)
-            retry_after = None if outcome.retry_after is None else round(outcome.retry_after * 1_000_000)
-            change = held.service.breaker.record(held.permit, outcome.verdict, now.mono, retry_after)
-            self._note(admission.service, held.service, change, now)
-            events = self._drain()
-            wakers = self._wakers(held.service)
+        me = get_ident()
+        if self._owner == me:
+            self._late.append(lambda: self._settle(admission, outcome, cost, now))
+            return ()
+        if not self._lock.acquire(blocking=False):
+            patiently(self._lock)
+        self._owner = me
+        try:
+            service = self._settle(admission, outcome, cost, now)
+            events = self._drain() if self._events else ()
+            wakers = self._wakers(service) if service is not None and service.limiter.wakers else ()
+        finally:
+            self._leave()
         for waker in wakers:
             waker()
         return events
 
+    def extend(self, admission: Admission, cost: int | None, tokens: int, now: Moment) -> Refusal | None:
+        with self._inside:
+            held = self._held.get(admission.number)
+            return None if held is None else self._accounts.extend(admission.service, held.holds, cost, tokens, now)
+
+    def set_limit(self, budget: str, limit: int, now: Moment) -> tuple[int, tuple[BudgetCrossed, ...]]:
+        with self._inside:
+            old, events = self._accounts.set_limit(budget, limit, now)
+            return old, tuple(events)
+
     def restore(self, history: History, now: Moment) -> None:
-        with self._lock:
+        with self._inside:
             for past in history.calls:
                 if past.service in self._services:
                     at = now.mono - (now.wall - past.at)
-                    self._services[past.service].limiter.remember(min(at, now.mono), past.requests, past.tokens)
-            for spend in history.spend:
-                pot = self._pot(spend.account, now)
-                if pot is not None:
-                    pot.add(spend.cost if pot.rule.unit == "usd" else spend.tokens, now.mono)
-                    pot.unpriced += spend.unpriced
-                    pot.arm(now.mono)
+                    self._services[past.service].limiter.remember(min(at, now.mono), past.requests, past.tokens, now)
+            self._accounts.restore(history.limits, history.spend, now)
             for memory in history.breakers:
                 service = self._services.get(memory.service)
                 if service is not None and memory.state in {"open", "half_open"}:
@@ -150,11 +169,11 @@ class MemoryState:
                     service.since = memory.at
 
     def breakers(self, now: Moment) -> Sequence[BreakerView]:
-        with self._lock:
+        with self._inside:
             return tuple(self._breaker_view(name, service, now) for name, service in self._services.items())
 
     def limits(self, now: Moment) -> Sequence[LimitView]:
-        with self._lock:
+        with self._inside:
             return tuple(
                 LimitView(
                     service=name,
@@ -167,91 +186,135 @@ class MemoryState:
                     free_at=None if free_at is None else now.wall + free_at - now.mono,
                 )
                 for name, service in self._services.items()
-                for rule, used, free_at in sorted(service.limiter.usage(now.mono), key=lambda row: row[0].name)
+                for rule, used, free_at in sorted(service.limiter.usage(now), key=lambda row: row[0].name)
             )
 
     def budgets(self, now: Moment) -> Sequence[BudgetView]:
-        with self._lock:
-            for rule in self._budgets.values():
-                if rule.each is None:
-                    self._pot(Account(rule.name), now)
-            views = [
-                self._budget_view(account, pot, now)
-                for account in self._pots
-                if (pot := self._pot(account, now)) is not None
-            ]
-        return tuple(sorted(views, key=lambda view: (view.budget, view.value or "")))
+        with self._inside:
+            return self._accounts.views(now)
 
     def poll(self, now: Moment) -> tuple[Event, ...]:
         """Let open breakers whose time has come go half-open; return the events of it."""
-        with self._lock:
+        with self._inside:
             for name, service in self._services.items():
                 self._note(name, service, service.breaker.poll(now.mono), now)
             return self._drain()
 
+    def _enter(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            patiently(self._lock)
+        self._owner = get_ident()
+
+    def _leave(self) -> None:
+        self._owner = 0
+        self._lock.release()
+        while self._late:
+            self._give(self._late.popleft())
+
+    def _give(self, give: Callable[[], _Service | None]) -> None:
+        """Run *give* under the lock, and wake whoever it lets go.
+
+        A finalizer may give something back in the middle of another verb of the same thread: that
+        waits until the verb is over, instead of for a lock that would never be free.
+        """
+        if self._owner == get_ident():
+            self._late.append(give)
+            return
+        self._enter()
+        try:
+            service = give()
+            wakers = () if service is None else self._wakers(service)
+        finally:
+            self._leave()
+        for waker in wakers:
+            waker()
+
+    def _withdraw(self, slot: int, now: Moment) -> _Service | None:
+        service, place = self._slots.pop(slot, (None, 0))
+        if service is not None:
+            service.limiter.withdraw(place, now)
+        return service
+
+    def _cancel(self, admission: Admission, now: Moment) -> _Service | None:
+        held = self._held.pop(admission.number, None)
+        if held is None:
+            return None
+        held.service.breaker.record(held.permit, "neutral", now.mono)
+        held.service.limiter.cancel(held.grant, now)
+        self._accounts.release(held.holds, now)
+        return held.service
+
+    def _settle(self, admission: Admission, outcome: Outcome, cost: int | None, now: Moment) -> _Service | None:
+        held = self._held.pop(admission.number, None)
+        if held is None:
+            return None
+        tokens = held.tokens if outcome.usage is None else outcome.usage.tokens
+        self._settle_limits(held, tokens, outcome, now)
+        crossed = self._accounts.settle(held.holds, cost, tokens, now)
+        if crossed:
+            self._events += crossed
+        retry_after = None if outcome.retry_after is None else round(outcome.retry_after * 1_000_000)
+        took = now.mono - held.since
+        change = held.service.breaker.record(held.permit, outcome.verdict, now.mono, retry_after, took)
+        if change is not None:
+            self._note(admission.service, held.service, change, now)
+        return held.service
+
     def _admit(
         self, service: _Service, request: AdmissionRequest, now: Moment, slot: int | None
     ) -> Admission | Waiting | Refusal:
-        name = request.service
-        self._note(name, service, service.breaker.poll(now.mono), now)
-        place = self._ask_limiter(service, request, now, slot)
+        name, breaker = request.service, service.breaker
+        leave = breaker.leave  # of a closed circuit, which has nothing to ask and nothing to note
+        if leave is None:
+            self._note(name, service, breaker.poll(now.mono), now)
+        if slot is None:
+            place = service.limiter.ask(request.tokens, now, request.max_wait_us, request.waker)
+        else:
+            place = self._resume(service, request, now, slot)
         if isinstance(place, LimitDenial):
             return refusals.rate_limited(name, place, now)
-        rejection = service.breaker.check(now.mono)
+        rejection = breaker.check(now.mono) if leave is None else None
         if rejection is not None:
             self._give_back(service, place, now)
-            return refusals.breaker_open(name, rejection, service.breaker, now)
-        pots = [(account, pot) for account in request.accounts if (pot := self._pot(account, now)) is not None]
-        for account, pot in pots:
-            need = self._need(pot, request)
-            if not pot.fits(need, now.mono):
-                self._give_back(service, place, now)
-                pot.refused += 1
-                return refusals.over_budget(name, account, pot, need, now)
+            return refusals.breaker_open(name, rejection, breaker, now)
+        holds = self._accounts.room(request, now)
+        if isinstance(holds, Refusal):
+            self._give_back(service, place, now)
+            return holds
         number = self._next_number()
         if isinstance(place, Queued):
             self._slots[number] = (service, place.slot)
+            self._accounts.leave(holds, now)
             return Waiting(slot=number, go_at=place.go_at, rule=place.rule.name)
-        held = _Held(service, place, service.breaker.take(now.mono), request.tokens)
-        for account, pot in pots:
-            need = self._need(pot, request)
-            pot.reserve(need)
-            held.holds.append((account, pot, need))
-        self._held[number] = held
-        return Admission(number=number, service=name, events=self._drain())
+        self._accounts.hold(holds)
+        permit = breaker.take(now.mono) if leave is None else leave
+        self._held[number] = _Held(service, place, permit, request.tokens, holds, now.mono)
+        return Admission(number=number, service=name, events=self._drain() if self._events else ())
+
+    @staticmethod
+    def _settle_limits(held: _Held, tokens: int, outcome: Outcome, now: Moment) -> None:
+        limiter = held.service.limiter
+        limiter.settle(held.grant, tokens, now)
+        if outcome.quotas:
+            limiter.observe(outcome.quotas, now)
+        if outcome.retry_after is not None and outcome.verdict == "failure":
+            limiter.pause_until(now.mono + micros(outcome.retry_after), now)
 
     @staticmethod
     def _give_back(service: _Service, place: Grant | Queued, now: Moment) -> None:
         if isinstance(place, Queued):
-            service.limiter.withdraw(place.slot, now.mono)
+            service.limiter.withdraw(place.slot, now)
         else:
-            service.limiter.cancel(place, now.mono)
+            service.limiter.cancel(place, now)
 
-    def _ask_limiter(
-        self, service: _Service, request: AdmissionRequest, now: Moment, slot: int | None
+    def _resume(
+        self, service: _Service, request: AdmissionRequest, now: Moment, slot: int
     ) -> Grant | Queued | LimitDenial:
-        if slot is not None:
-            entry = self._slots.pop(slot, None)
-            if entry is not None:
-                answer = service.limiter.resume(entry[1], now.mono)
-                if answer is not None:
-                    return answer
-        return service.limiter.ask(request.tokens, now.mono, request.max_wait_us, request.waker)
-
-    @staticmethod
-    def _need(pot: Pot, request: AdmissionRequest) -> int:
-        return request.tokens if pot.rule.unit == "tokens" else request.cost or 0
-
-    def _pot(self, account: Account, now: Moment) -> Pot | None:
-        pot = self._pots.get(account)
-        if pot is not None and (pot.period.end is None or now.wall < pot.period.end):
-            return pot
-        rule = self._budgets.get(account.budget)
-        if rule is None:
-            return None
-        fresh = Pot(rule, period_of(rule, now.wall))
-        self._pots[account] = fresh
-        return fresh
+        entry = self._slots.pop(slot, None)
+        answer = None if entry is None else service.limiter.resume(entry[1], now)
+        if answer is not None:
+            return answer
+        return service.limiter.ask(request.tokens, now, request.max_wait_us, request.waker)
 
     def _next_number(self) -> int:
         number = self._next
@@ -290,21 +353,6 @@ class MemoryState:
             )
         )
 
-    @staticmethod
-    def _crossings(account: Account, pot: Pot, shares: tuple[float, ...], now: Moment) -> list[Event]:
-        return [
-            BudgetCrossed(
-                budget=account.budget,
-                value=account.value,
-                threshold=share,
-                used=pot.spent(now.mono),
-                limit=pot.rule.limit,
-                unit=pot.rule.unit,
-                at=now.wall,
-            )
-            for share in shares
-        ]
-
     def _breaker_view(self, name: str, service: _Service, now: Moment) -> BreakerView:
         breaker = service.breaker
         calls, failed, probes = breaker.counts(now.mono)
@@ -325,23 +373,4 @@ class MemoryState:
             probes=probes,
             max_probes=breaker.rule.probes,
             reason=breaker.reason,
-        )
-
-    @staticmethod
-    def _budget_view(account: Account, pot: Pot, now: Moment) -> BudgetView:
-        rule = pot.rule
-        return BudgetView(
-            budget=account.budget,
-            value=account.value,
-            kind=rule.action,
-            unit=rule.unit,
-            limit=rule.limit,
-            spent=pot.spent(now.mono),
-            reserved=pot.reserved,
-            period=rule.period,
-            period_start=pot.period.start,
-            period_end=pot.period.end,
-            thresholds=rule.thresholds,
-            unpriced=pot.unpriced,
-            refused=pot.refused,
         )

@@ -26,7 +26,7 @@ CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
 _STATUSES: Final = ("ok", "failed", "refused", "cancelled", "orphaned")
 _TOKEN_KINDS: Final = ("input", "output", "cache_read", "cache_write", "reasoning")
-_BREAKER_NUMBERS: Final = {"closed": 0, "disabled": 0, "half_open": 1, "open": 2, "forced_open": 2}
+_BREAKER_NUMBERS: Final = {"closed": 0, "disabled": 0, "metrics_only": 0, "half_open": 1, "open": 2, "forced_open": 2}
 _HEALTH_NUMBERS: Final = {"healthy": 0, "degraded": 1, "unhealthy": 2}
 
 

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from switchgear.errors import LedgerError
+from switchgear.errors import LedgerError, StateError
 from switchgear.web.security import HEADERS
 
 __all__ = ["MEDIA_TYPE", "Problem", "install_problems", "problem_response"]
@@ -88,6 +88,10 @@ def install_problems(app: FastAPI, error_page: ErrorPage) -> None:
         _log.error("the ledger can't be read: %s", error)
         return answer(request, HTTPStatus.SERVICE_UNAVAILABLE, f"The ledger can't be read: {error}")
 
+    def on_state(request: Request, error: Exception) -> Response:
+        _log.error("the live numbers can't be read: %s", error)
+        return answer(request, HTTPStatus.SERVICE_UNAVAILABLE, f"The live numbers can't be read: {error}")
+
     def on_bug(request: Request, _error: Exception) -> Response:
         # Starlette sends this from outside the other middleware, then raises on, so the server logs it.
         detail = "Switchgear failed to answer; its log says why."
@@ -97,6 +101,7 @@ def install_problems(app: FastAPI, error_page: ErrorPage) -> None:
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(LedgerError, on_ledger)
+    app.add_exception_handler(StateError, on_state)
     app.add_exception_handler(Exception, on_bug)
 
 

@@ -54,6 +54,7 @@ _BREAKERS: Final = {
     "half_open": Badge("probe", "Probing"),
     "forced_open": Badge("crit", "Forced open"),
     "disabled": Badge("idle", "Disabled"),
+    "metrics_only": Badge("idle", "Metrics only"),
 }
 
 _OUTCOMES: Final[dict[CallStatus, Badge]] = {
@@ -87,7 +88,11 @@ def breaker_story(breaker: CircuitBreakerMetrics, now: dt.datetime) -> str:
         return f"refusing calls, next probe in {duration((breaker.next_probe_at - now).total_seconds())}"
     if breaker.state == "half_open":
         return f"{breaker.probes} of {breaker.max_probes} trial calls"
-    stories = {"forced_open": "refusing calls until an operator closes it", "disabled": "traffic flows unguarded"}
+    stories = {
+        "forced_open": "refusing calls until an operator closes it",
+        "disabled": "traffic flows unguarded",
+        "metrics_only": "traffic flows, and what would open the circuit is told",
+    }
     return stories.get(breaker.state, "traffic flows")
 
 

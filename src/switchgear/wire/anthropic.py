@@ -109,5 +109,8 @@ class AnthropicDialect:
         error = {"type": _ERROR_TYPES[refusal.reason], "message": refusal.message}
         return wire_refusal(refusal, {"type": "error", "error": error})
 
+    def stop(self, facts: RequestFacts, refusal: Refusal) -> bytes:  # noqa: ARG002 - the protocol's signature
+        return b"event: error\ndata: " + self.refusal(refusal).body + b"\n\n"
+
     def auth_headers(self, key: str) -> tuple[tuple[str, str], ...]:
         return (("x-api-key", key),)

@@ -134,10 +134,15 @@ class Reader(Protocol):
         started: content has come: the moment to note for the time to the first token.
         complete: the event that ends the stream is here. An answer that is no stream is complete
             when its bytes end, which only the caller sees: its newest chunk is held until *flush*.
+        produced: output tokens that a stream has brought so far, if anything too few; 0 for other answers.
     """
 
     started: bool
     complete: bool
+
+    @property
+    def produced(self) -> int:
+        """See above."""
 
     def feed(self, chunk: bytes) -> bytes:
         """Take the next bytes of the answer; return those that may go to the client now."""
@@ -170,6 +175,9 @@ class Dialect(Protocol):
 
     def refusal(self, refusal: Refusal) -> WireRefusal:
         """Return *refusal* in the provider's error shape."""
+
+    def stop(self, facts: RequestFacts, refusal: Refusal) -> bytes:
+        """Return the event that ends a stream of ours before its time, in the provider's error shape."""
 
     def auth_headers(self, key: str) -> tuple[tuple[str, str], ...]:
         """Return the headers that carry the provider's *key*."""

@@ -49,6 +49,7 @@ class BodyReader:
     ) -> None:
         self.started = False
         self.complete = False
+        self.produced = 0
         self._facts = facts
         self._status = status
         self._decoder = decoder

@@ -73,6 +73,9 @@ class GenericDialect:
         }
         return wire_refusal(refusal, body, "application/problem+json")
 
+    def stop(self, facts: RequestFacts, refusal: Refusal) -> bytes:  # noqa: ARG002 - the protocol's signature
+        return b""  # no stream of an unknown format is read, so none is stopped
+
     def auth_headers(self, key: str) -> tuple[tuple[str, str], ...]:
         return (("authorization", f"Bearer {key}"),)
 

@@ -19,6 +19,7 @@ from switchgear.wire.openai_usage import ChatTally, ResponsesTally, read_answer
 from switchgear.wire.readers import answer_reader
 from switchgear.wire.refusals import wire_refusal
 from switchgear.wire.stream_options import ask_for_usage, asks_for_usage
+from switchgear.wire.tokens import counter_for
 
 if TYPE_CHECKING:
     from switchgear.calls import Reason, Refusal
@@ -124,6 +125,15 @@ class OpenAIDialect:
         kind, code = _TYPES[refusal.reason]
         return wire_refusal(refusal, {"error": {"message": refusal.message, "type": kind, "param": None, "code": code}})
 
+    def stop(self, facts: RequestFacts, refusal: Refusal) -> bytes:
+        body = self.refusal(refusal).body
+        if facts.surface != "responses":
+            return b"data: " + body + b"\n\n"
+        error: dict[str, object] = msgspec.json.decode(body)
+        _, code = _TYPES[refusal.reason]
+        event = {"type": "error", "code": code, "message": refusal.message, "param": None, **error}
+        return b"event: error\ndata: " + msgspec.json.encode(event) + b"\n\n"
+
     def auth_headers(self, key: str) -> tuple[tuple[str, str], ...]:
         return (("authorization", f"Bearer {key}"),)
 
@@ -157,7 +167,7 @@ def _prompts(prompt: msgspec.Raw) -> int:
 
 def _bound(asked: _Request, surface: Surface, body: bytes) -> tuple[Usage, bool, bool]:
     """Return the bound, whether its output holds, and whether its input holds."""
-    inputs = input_bound(body, image_tokens(asked.model))
+    inputs = input_bound(body, image_tokens(asked.model), counter_for(asked.model))
     tools, tools_bounded = tool_tokens(asked.tools)
     least = LEAST_CONVERSATION if surface in {"chat", "responses"} else 0
     limit = max(whole(asked.max_tokens), whole(asked.max_completion_tokens), whole(asked.max_output_tokens))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 import msgspec
 
+from switchgear.wire.edits import value_of
 from switchgear.wire.fields import UNREADABLE, Anything
 
 __all__ = ["ask_for_usage", "asks_for_usage"]
 
 _KEY: Final = "stream_options"
 _OPTION: Final = b'"stream_options":{"include_usage":true}'
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\]:,]', re.DOTALL)
 
 
 def asks_for_usage(stream_options: Anything) -> bool:
@@ -38,7 +37,7 @@ def ask_for_usage(body: bytes) -> bytes:
         brace = body.index(b"{") + 1
         comma = b"" if body[brace:].lstrip().startswith(b"}") else b","
         return body[:brace] + _OPTION + comma + body[brace:]
-    start, stop = _value_of(body, _KEY)
+    start, stop = value_of(body, _KEY)
     options = msgspec.json.decode(body[start:stop])
     changed = {**options, "include_usage": True} if isinstance(options, dict) else {"include_usage": True}
     return body[:start] + msgspec.json.encode(changed) + body[stop:]
@@ -46,34 +45,3 @@ def ask_for_usage(body: bytes) -> bytes:
 
 class _Options(msgspec.Struct):
     stream_options: Anything = msgspec.UNSET
-
-
-def _value_of(body: bytes, key: str) -> tuple[int, int]:
-    """Return where the value of the object's member *key* is; of several, the last, which is the one that counts."""
-    depth = 0
-    name = b""
-    start = -1
-    place = (0, 0)
-    for token in _TOKEN.finditer(body):
-        mark = token[0]
-        if depth == 1 and mark in {b",", b"}"} and start >= 0:
-            value = body[start : token.start()]
-            place = (start + len(value) - len(value.lstrip()), start + len(value.rstrip()))
-            start = -1
-        if mark in {b"{", b"["}:
-            depth += 1
-        elif mark in {b"}", b"]"}:
-            depth -= 1
-        elif depth == 1 and mark == b":":
-            start = token.end() if _names(name, key) else -1
-        elif depth == 1:
-            name = mark
-    return place
-
-
-def _names(name: bytes, key: str) -> bool:
-    """Return whether the JSON string *name* says *key*, in whatever escapes."""
-    try:
-        return bool(msgspec.json.decode(name) == key)
-    except UNREADABLE:
-        return False

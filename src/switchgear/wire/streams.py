@@ -118,6 +118,13 @@ class StreamReader:
         self._held = b""
         self._flushed = False
 
+    @property
+    def produced(self) -> int:
+        # An event is a token or several. Where an answer is cut into single letters its bytes say
+        # more: few texts have less than four for a token, and none has more than eight.
+        size = self._tally.text_bytes
+        return max(min(self._tally.pieces, size // _BYTES_PER_TOKEN), size // (2 * _BYTES_PER_TOKEN))
+
     def feed(self, chunk: bytes) -> bytes:
         if self._flushed:
             return chunk
@@ -198,6 +205,7 @@ class UnreadStream:
     def __init__(self, usage: Usage | None) -> None:
         self.started = False
         self.complete = False
+        self.produced = 0
         self._usage = usage
 
     def feed(self, chunk: bytes) -> bytes:

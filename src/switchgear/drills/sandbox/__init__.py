@@ -16,8 +16,22 @@ the sandbox's own paths in *controls*.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from switchgear.drills.sandbox.counts import ReceivedRequest, Stats
 from switchgear.drills.sandbox.faults import Fault
-from switchgear.drills.sandbox.server import Sandbox
+
+if TYPE_CHECKING:
+    from switchgear.drills.sandbox.server import Sandbox
 
 __all__ = ["Fault", "ReceivedRequest", "Sandbox", "Stats"]
+
+
+def __getattr__(name: str) -> object:
+    # What listens needs the extra `server`; what only answers (switchgear.testing) does not.
+    if name == "Sandbox":
+        from switchgear.drills.sandbox.server import Sandbox
+
+        return Sandbox
+    msg = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(msg)

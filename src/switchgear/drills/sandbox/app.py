@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-import json
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs
+from typing import TYPE_CHECKING, Final
 
-from switchgear.drills.sandbox import anthropic, openai, responses
+from switchgear.drills.sandbox.answers import error_reply, reply_to, spoiled
 from switchgear.drills.sandbox.controls import Controls
 from switchgear.drills.sandbox.exchange import Broken, Exchange, Headers, Receive, Scope, Send
 from switchgear.drills.sandbox.faults import Fault, FaultQueue
-from switchgear.drills.sandbox.generation import Event, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
     from switchgear.clock import Clock
     from switchgear.drills.sandbox.counts import Book, ReceivedRequest
+    from switchgear.drills.sandbox.generation import Reply
 
 __all__ = ["SandboxApp"]
 
 _PIECE: Final = 32
-_ENDPOINTS: Final[Mapping[str, Callable[[Mapping[str, Any], Fault], Reply]]] = {
-    "/v1/chat/completions": openai.chat,
-    "/v1/embeddings": openai.embeddings,
-    "/v1/messages": anthropic.messages,
-    "/v1/messages/count_tokens": anthropic.count_tokens,
-    "/v1/responses": responses.responses,
-}
 _NO_FAULT: Final = Fault()
 
 
@@ -69,7 +57,7 @@ class SandboxApp:
         try:
             fault = self._fault(request)
         except ValueError as problem:
-            fault, reply = _NO_FAULT, _error(request.path, 400, f"x-sandbox-fault: {problem}")
+            fault, reply = _NO_FAULT, error_reply(request.path, 400, f"x-sandbox-fault: {problem}")
         else:
             await _before(exchange, fault)
             reply = self._reply(request, fault)
@@ -86,7 +74,7 @@ class SandboxApp:
         if reply.events is None:
             await _deliver_body(exchange, reply, headers=headers, fault=fault)
             return
-        events = _spoiled(reply.events, fault, path=request.path)
+        events = spoiled(reply.events, fault, path=request.path)
         try:
             await exchange.begin(200, [*headers, ("content-type", "text/event-stream; charset=utf-8")])
             for number, event in enumerate(events):
@@ -106,48 +94,13 @@ class SandboxApp:
 
     def _reply(self, request: ReceivedRequest, fault: Fault) -> Reply:
         if self._require_key is not None and self._require_key not in _keys(request):
-            return _error(request.path, 401, "The key is missing or wrong.")
-        if fault.status is not None:
-            return _error(request.path, fault.status, f"The sandbox answers {fault.status}, as asked.")
-        if request.path == "/v1/models":
-            return openai.models()
-        if request.path in _ENDPOINTS:
-            return _provider(request, fault)
-        return _plain(request)
+            return error_reply(request.path, 401, "The key is missing or wrong.")
+        return reply_to(request, fault)
 
 
 def _keys(request: ReceivedRequest) -> set[str]:
     bearer = request.header("authorization") or ""
     return {bearer.removeprefix("Bearer "), request.header("x-api-key") or ""}
-
-
-def _error(path: str, status: int, message: str) -> Reply:
-    if path.startswith("/v1/messages"):
-        return anthropic.error(status, message)
-    if path.startswith("/v1/"):
-        return openai.error(status, message)
-    return Reply.json({"error": message}, status=status)
-
-
-def _provider(request: ReceivedRequest, fault: Fault) -> Reply:
-    if request.method != "POST":
-        return _error(request.path, 405, f"Method {request.method} not allowed.")
-    try:
-        body = json.loads(request.body)
-    except ValueError:
-        return _error(request.path, 400, "The body is no JSON.")
-    if not isinstance(body, dict):
-        return _error(request.path, 400, "The body is no JSON object.")
-    return _ENDPOINTS[request.path](body, fault)
-
-
-def _plain(request: ReceivedRequest) -> Reply:
-    if request.path == "/missing":
-        return _error(request.path, 404, "There is nothing here.")
-    pages = parse_qs(request.query).get("pages", ["1"])[-1]
-    if not pages.isdecimal():
-        return _error(request.path, 400, "pages needs a whole number.")
-    return Reply.json({"ok": True, "pages": int(pages)})
 
 
 async def _before(exchange: Exchange, fault: Fault) -> None:
@@ -187,23 +140,3 @@ async def _deliver_body(exchange: Exchange, reply: Reply, *, headers: Headers, f
         await exchange.chunk(body[start : start + _PIECE])
     await _after(exchange, fault)
     await exchange.end()
-
-
-def _spoiled(events: Iterator[Event], fault: Fault, *, path: str) -> Iterator[Event]:
-    if fault.malformed:
-        events = (_halved(event) if number == 1 else event for number, event in enumerate(events))
-    if fault.error_event is None:
-        return events
-    message = "The model failed, as asked."
-    if path == "/v1/messages":
-        failure = anthropic.error_event(message)
-    elif path == "/v1/responses":
-        failure = responses.error_event(message)
-    else:
-        failure = openai.error_event(message)
-    return itertools.chain(itertools.islice(events, fault.error_event), [Event(failure)])
-
-
-def _halved(event: Event) -> Event:
-    start = event.data.index(b"data: ") + len(b"data: ")
-    return Event(event.data[: (start + len(event.data)) // 2] + b"\n\n")

@@ -67,6 +67,7 @@ def _attempts(counter: sa.types.TypeEngine[int]) -> None:
         sa.Column("started_at", sa.BigInteger, nullable=False),
         sa.Column("service", sa.Text, nullable=False),
         sa.Column("endpoint", sa.Text, nullable=False),
+        sa.Column("degraded_from", sa.Text),
         sa.Column("asked_model", sa.Text),
         sa.Column("model", sa.Text),
         sa.Column("job", sa.Text),

@@ -1,4 +1,4 @@
-"""For tests, yours and ours: time that moves only when told to."""
+"""Time that moves only when told to."""
 
 from __future__ import annotations
 

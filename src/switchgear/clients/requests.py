@@ -1,0 +1,74 @@
+"""From an httpx2 request to what the gate is asked, and on to what the upstream gets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx2
+
+from switchgear.clock import MICROS
+from switchgear.governor.exchange import Asked, Exchange
+
+if TYPE_CHECKING:
+    from switchgear.governor.gate import Gate
+    from switchgear.governor.headers import Headers
+
+__all__ = ["exchange_of", "onward", "raw_headers"]
+
+_FIRST: Final = 1
+
+
+def exchange_of(gate: Gate, service: str, request: httpx2.Request, body: bytes) -> Exchange:
+    """Return what *request*, with *body* read, asks of the gate."""
+    path = request.url.raw_path.decode("ascii")
+    base = gate.service(service).base_url
+    if base is not None:
+        url = httpx2.URL(base)
+        if _same_origin(request.url, url):
+            path = path.removeprefix(url.raw_path.decode("ascii").rstrip("/"))
+    return Exchange(gate, service, Asked(method=request.method, path=path, headers=raw_headers(request), body=body))
+
+
+def onward(exchange: Exchange, request: httpx2.Request, *, asked: str, left_us: int) -> httpx2.Request:
+    """Return the request as it goes to the upstream.
+
+    Args:
+        exchange: the attempt.
+        request: as the caller made it.
+        asked: the service that it was for; the attempt may be at another one.
+        left_us: microseconds until the call's deadline; no time-out of a later attempt is longer.
+    """
+    extensions = dict(request.extensions)
+    url = _target(exchange, request.url)
+    if exchange.call.service != asked:
+        target = (httpx2.URL(exchange.url).raw_path.rstrip(b"/").decode("ascii") + exchange.path).encode("ascii")
+        url = httpx2.URL(exchange.url).copy_with(raw_path=target)
+        if "target" in extensions:
+            extensions["target"] = target
+    if exchange.call.attempt > _FIRST and "timeout" in extensions:
+        extensions["timeout"] = _within(extensions["timeout"], max(0, left_us) / MICROS)
+    headers = [("host", url.netloc.decode("ascii")), *exchange.headers]
+    return httpx2.Request(request.method, url, headers=headers, content=exchange.body, extensions=extensions)
+
+
+def raw_headers(message: httpx2.Request | httpx2.Response) -> Headers:
+    """Return the headers of *message* as received, in order."""
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.headers.raw]
+
+
+def _same_origin(one: httpx2.URL, other: httpx2.URL) -> bool:
+    return (one.scheme, one.host, one.port) == (other.scheme, other.host, other.port)
+
+
+def _target(exchange: Exchange, url: httpx2.URL) -> httpx2.URL:
+    """Return where a request to *url* really goes: the service lives where the configuration says.
+
+    A URL below the configured base is left alone; of any other the path is appended to the base.
+    """
+    if _same_origin(url, httpx2.URL(exchange.url)):
+        return url
+    return httpx2.URL(exchange.url + url.raw_path.decode("ascii"))
+
+
+def _within(timeout: dict[str, Any], seconds: float) -> dict[str, Any]:
+    return {part: seconds if value is None else min(value, seconds) for part, value in timeout.items()}

@@ -1,0 +1,61 @@
+"""Live numbers that processes share: opened, and told what this process's ledger remembers."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import socket
+from typing import TYPE_CHECKING
+
+from switchgear.errors import ConfigError
+from switchgear.governor.rules import budget_rules, service_rules
+from switchgear.ledger.engine import ledger_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from switchgear.clock import Clock
+    from switchgear.config.model import Config
+    from switchgear.state.base import AsyncState, History
+
+__all__ = ["shared_state"]
+
+
+def shared_state(config: Config, *, recall: Callable[[], History], clock: Clock) -> AsyncState:
+    """Return the live numbers at ``state.url``, which have been told what *recall* returns.
+
+    They ask *recall* again whenever their server has lost its data.
+
+    Raises:
+        StateError: they can't be reached, and ``state.when_down`` is ``closed``.
+        ConfigError: the package that speaks to the server is missing, or the server drops keys.
+    """
+    try:
+        from switchgear.state.redis import RedisState
+    except ModuleNotFoundError as error:
+        msg = 'state.url: a shared state needs the extra "redis": pip install "switchgear[redis]"'
+        raise ConfigError(msg) from error
+    state = RedisState(
+        config.state.url,
+        services=service_rules(config),
+        budgets=budget_rules(config),
+        recall=recall,
+        ledger=_name_of(config.ledger.url),
+        clock=clock,
+        timeout_us=config.state.timeout,
+        lease_us=config.state.lease,
+        when_down=config.state.when_down,
+    )
+    try:
+        state.restore(recall(), clock.moment())
+    except BaseException:
+        state.close()
+        raise
+    return state
+
+
+def _name_of(url: str) -> str:
+    """Return what tells the ledger at *url* from every other, so that each is told once; without giving *url* away."""
+    path = ledger_path(url)
+    place = secrets.token_hex(16) if path is None else f"{socket.gethostname()}:{path.resolve()}"
+    return hashlib.sha256(place.encode()).hexdigest()[:32]

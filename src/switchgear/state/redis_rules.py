@@ -1,0 +1,158 @@
+"""The rules as the scripts of a shared state read them, and what such a state can't do: said at once, not in use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from switchgear.errors import ConfigError
+from switchgear.policies.budget import period_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from switchgear.policies.breaker import BreakerRule
+    from switchgear.policies.budget import BudgetRule
+    from switchgear.state.base import Account
+    from switchgear.state.memory import ServiceRules
+
+__all__ = ["EXACT", "Rules"]
+
+EXACT: Final = 2**53
+"""Up to here a number of the scripts, a double, is exact: 9,007,199 USD in nano-USD."""
+
+_EARLIER: Final = 1_000_000
+"""Microseconds by which our idea of the server's time may be ahead of it when a period ends."""
+
+
+class _Period(msgspec.Struct, frozen=True, gc=False):
+    start: int
+    finish: int
+    next: int
+    until: int
+
+
+class Rules:
+    """The rules of every service and budget, encoded once.
+
+    Raises:
+        ConfigError: a limit is too large to be counted exactly in a shared state.
+    """
+
+    def __init__(self, services: Mapping[str, ServiceRules], budgets: Iterable[BudgetRule]) -> None:
+        self.services: Final = dict(sorted(services.items()))
+        self.budgets: Final = {rule.name: rule for rule in budgets}
+        for rule in self.budgets.values():
+            _counted(f"the budget {rule.name!r}", rule.limit)
+        self._services: Final = {name: _raw(_service(name, rules)) for name, rules in self.services.items()}
+        self._budgets: Final = {name: _raw(_budget(rule)) for name, rule in self.budgets.items()}
+        self._periods: dict[str, _Period] = {}
+
+    def service(self, name: str) -> msgspec.Raw:
+        """Return the rules of service *name*."""
+        return self._services[name]
+
+    def all_services(self) -> dict[str, msgspec.Raw]:
+        """Return the rules of every service."""
+        return self._services
+
+    def account(self, account: Account, server_us: int) -> dict[str, Any] | None:
+        """Return *account* with its rule and the periods about the server's time; None for an unknown budget."""
+        rule = self._budgets.get(account.budget)
+        if rule is None:
+            return None
+        found = {"budget": account.budget, "rule": rule, **self._period(account.budget, server_us)}
+        if account.value is not None:
+            found["value"] = account.value
+        return found
+
+    def all_budgets(self, server_us: int) -> dict[str, dict[str, Any]]:
+        """Return the rule and the periods of every budget."""
+        return {name: {"rule": rule, **self._period(name, server_us)} for name, rule in self._budgets.items()}
+
+    def hard(self, budget: str) -> bool:
+        """Tell whether the limit of *budget* is held, rather than only watched."""
+        rule = self.budgets.get(budget)
+        return rule is not None and rule.hard
+
+    def _period(self, budget: str, server_us: int) -> dict[str, int]:
+        found = self._periods.get(budget)
+        if found is None or not found.start <= server_us < found.until:
+            found = self._periods[budget] = _periods(self.budgets[budget], server_us)
+        return {"start": found.start, "finish": found.finish, "next": found.next}
+
+
+def _periods(rule: BudgetRule, server_us: int) -> _Period:
+    """Return the period that held just before *server_us*, which may be the one before the one that holds now."""
+    first = period_of(rule, max(0, server_us - _EARLIER))
+    if first.end is None:
+        return _Period(0, -1, -1, EXACT)
+    second = period_of(rule, first.end)
+    assert second.end is not None  # noqa: S101 - it has the same rule as the first
+    return _Period(first.start, first.end, second.end, first.end + _EARLIER)
+
+
+def _counted(what: str, limit: int) -> None:
+    if limit > EXACT:
+        msg = f'{what} is larger than a shared state can count exactly (9,007,199 USD); use state.url = "memory://"'
+        raise ConfigError(msg)
+
+
+def _raw(rules: dict[str, Any]) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.msgpack.encode(rules))
+
+
+def _service(name: str, rules: ServiceRules) -> dict[str, Any]:
+    for rule in rules.limits:
+        _counted(f"{rule.name} of {name}", rule.limit)
+        if rule.timezone is not None:
+            msg = f"{rule.name} of {name}: a limit by the calendar day is not available with a shared state yet"
+            raise ConfigError(msg)
+    return {
+        "name": name,
+        "limits": [
+            {"name": rule.name, "unit": rule.unit, "limit": rule.limit, "window": rule.window_us}
+            for rule in rules.limits
+        ],
+        "breaker": _breaker(rules.breaker),
+    }
+
+
+def _breaker(rule: BreakerRule) -> dict[str, Any]:
+    size = rule.window_calls
+    minimum = min(rule.minimum_calls, size or rule.minimum_calls)
+    span = f"within {rule.window_us / 1e6:g} s" if size is None else f"of the last {size}"
+    return {
+        "failures": rule.failure_threshold,
+        "recovery": rule.recovery_us,
+        "max_recovery": rule.max_recovery_us,
+        "backoff": rule.backoff,
+        "jitter": rule.jitter,
+        "retry_after": rule.retry_after,
+        "rate": rule.failure_rate,
+        "minimum": minimum,
+        "window": rule.window_us,
+        "calls": size or 0,
+        "slow": -1 if rule.slow_us is None else rule.slow_us,
+        "slow_rate": rule.slow_rate,
+        "probes": rule.probes,
+        "successes": rule.success_threshold,
+        "lease": rule.probe_lease_us,
+        "failed_span": f"{span} (threshold {rule.failure_rate:.0%} from {minimum} calls)",
+        "slow_span": f"{span} (threshold {rule.slow_rate:.0%} from {minimum} calls)",
+    }
+
+
+def _budget(rule: BudgetRule) -> dict[str, Any]:
+    return {
+        "unit": rule.unit,
+        "limit": rule.limit,
+        "marks": rule.marks,
+        "thresholds": rule.thresholds,
+        "hard": rule.hard,
+        "action": rule.action,
+        "expected": rule.reserve == "expected",
+        "rolling": rule.rolling_us or 0,
+        "each": rule.each is not None,
+    }
