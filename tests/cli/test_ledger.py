@@ -241,7 +241,7 @@ def test_parquet_needs_a_package(filled: Path, run: Run, monkeypatch: pytest.Mon
 
     result = run("ledger", "export", "--format", "parquet", "--out", "x.parquet")
 
-    assert (result.code, "pip install pyarrow" in result.err) == (2, True)
+    assert (result.code, "pip install" in result.err) == (2, True)
     assert not (filled / "x.parquet").exists()
 
 

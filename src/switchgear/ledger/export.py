@@ -36,7 +36,7 @@ _Values = dict[str, Any]
 def require_format(format_: Format) -> None:
     """Raise LedgerError unless *format_* can be written on this machine."""
     if format_ == "parquet" and find_spec("pyarrow") is None:
-        msg = 'Parquet needs a package that is not installed: pip install pyarrow; "csv" and "jsonl" need nothing'
+        msg = 'Parquet needs a package: pip install "switchgear[parquet]"; "csv" and "jsonl" need nothing'
         raise LedgerError(msg)
 
 
