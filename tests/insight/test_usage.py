@@ -133,7 +133,7 @@ def shown(report: UsageReport) -> Counter[tuple[object, ...]]:
     return +found
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     made=st.lists(calls, min_size=2, max_size=12),
     by=groups,
