@@ -151,7 +151,7 @@ def main() -> None:
         found = measure(server, count=options.count)
         peers: dict[str, float] = {}
         if options.peer is not None:
-            done = subprocess.run(  # noqa: S603 - the interpreter that the caller names
+            done = subprocess.run(
                 [str(options.peer), "-c", PEER, server.connection_url], check=True, stdout=subprocess.PIPE, text=True
             )
             peers = json.loads(done.stdout)
