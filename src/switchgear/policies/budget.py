@@ -29,6 +29,9 @@ Reserve = Literal["worst_case", "expected"]
 _PPM: Final = 1_000_000
 """Thresholds are told apart to a millionth of the limit."""
 
+_NEVER: Final = 1 << 200
+"""More than anybody will spend."""
+
 _CLEARLY: Final = 20
 """A rolling budget re-arms a threshold when its spending is a twentieth of the limit below it."""
 
@@ -116,7 +119,18 @@ class Pot:
         refused: calls that were turned away.
     """
 
-    __slots__ = ("_passed", "_rolling", "_spent", "holders", "period", "refused", "reserved", "rule", "unpriced")
+    __slots__ = (
+        "_next",
+        "_passed",
+        "_rolling",
+        "_spent",
+        "holders",
+        "period",
+        "refused",
+        "reserved",
+        "rule",
+        "unpriced",
+    )
 
     def __init__(self, rule: BudgetRule, period: Period) -> None:
         self.rule = rule
@@ -127,7 +141,7 @@ class Pot:
         self.refused = 0
         self._spent = 0
         self._rolling = Window(rule.limit, rule.rolling_us) if rule.rolling_us is not None else None
-        self._passed = 0  # how many thresholds are reported
+        self._pass(0)
 
     def spent(self, now: int) -> int:
         """Return what is settled in the period that holds at monotonic *now*."""
@@ -149,11 +163,17 @@ class Pot:
 
     def settle(self, held: int, actual: int | None, now: int) -> tuple[float, ...]:
         """Replace *held* by *actual* (None: unpriced); return the thresholds crossed by it, rising."""
-        self.release(held)
+        self.reserved -= held
+        self.holders -= 1
         if actual is None:
             self.unpriced += 1
             return ()
-        self.add(actual, now)
+        if self._rolling is None:
+            self._spent += actual
+            if self._spent < self._next:  # nearly every call crosses nothing
+                return ()
+        else:
+            self.add(actual, now)
         return self._crossings(now)
 
     def release(self, held: int) -> None:
@@ -182,12 +202,15 @@ class Pot:
         if self._rolling is not None:
             self._rolling.limit = rule.limit
         if raised:
-            self._passed = bisect_right(rule.marks, self.spent(now))
+            self._pass(bisect_right(rule.marks, self.spent(now)))
+        else:
+            self._pass(self._passed)
         return self._crossings(now)
 
     def clear(self) -> None:
         """Forget what was spent; what is held stays held, and counts when it is settled."""
-        self.unpriced = self.refused = self._spent = self._passed = 0
+        self.unpriced = self.refused = self._spent = 0
+        self._pass(0)
         if self._rolling is not None:
             self._rolling.clear()
 
@@ -201,6 +224,12 @@ class Pot:
             return None
         return self._rolling.earliest(need + self.reserved, now) if need + self.reserved <= self.rule.limit else None
 
+    def _pass(self, passed: int) -> None:
+        """Take the first *passed* thresholds as reported, and note where the next one lies."""
+        self._passed = passed
+        marks = self.rule.marks
+        self._next = marks[passed] if passed < len(marks) else _NEVER
+
     def _crossings(self, now: int) -> tuple[float, ...]:
         before = self._passed
         spent = self._spent if self._rolling is None else self._rolling.used(now)
@@ -210,5 +239,5 @@ class Pot:
         if passed < before and self._rolling is not None:
             # What expires bit by bit would cross again with every call: first it has to fall clearly below.
             passed = min(before, bisect_right(self.rule.marks, spent + self.rule.limit // _CLEARLY))
-        self._passed = passed
+        self._pass(passed)
         return self.rule.thresholds[before:passed] if passed > before else ()
