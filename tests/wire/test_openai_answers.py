@@ -227,7 +227,6 @@ def test_an_error_inside_a_stream_is_an_error(error: object, verdict: str, label
     assert before + after == stream
     assert before == event(chunk("abcd"))
     assert (seen.verdict, seen.error, seen.estimated) == (verdict, label, True)
-    assert seen.service_failed is (verdict == "failure")
 
 
 def test_events_that_are_no_json_pass() -> None:

@@ -206,11 +206,6 @@ class RedisState:
         refusal: Refusal | None = await self._arun(self._session.extend(admission.number, cost, tokens, now))
         return refusal
 
-    async def aset_limit(self, budget: str, limit: int, now: Moment) -> tuple[int, tuple[BudgetCrossed, ...]]:
-        self._check_limit(limit)
-        changed: tuple[int, tuple[BudgetCrossed, ...]] = await self._arun(self._session.set_limit(budget, limit, now))
-        return changed
-
     async def apoll(self, now: Moment) -> tuple[Event, ...]:
         if self._polls(now):
             await self._atold(self._session.poll(now))

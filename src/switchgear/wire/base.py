@@ -97,11 +97,6 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict = "success"
     complete: bool = True
 
-    @property
-    def service_failed(self) -> bool:
-        """The service is at fault."""
-        return self.verdict == "failure"
-
 
 class WireRefusal(msgspec.Struct, frozen=True, kw_only=True):
     """A refusal as an HTTP answer in the provider's own error shape."""
