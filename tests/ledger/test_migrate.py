@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,20 +12,32 @@ from sqlalchemy import inspect, text
 import switchgear.ledger
 from switchgear.errors import LedgerError
 from switchgear.ledger import migrate
-from switchgear.ledger.engine import open_engine
+from switchgear.ledger.home import home_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import Engine
 
 
 @pytest.fixture
-def engine() -> Iterator[Engine]:
+def make(engine_kind: str, request: pytest.FixtureRequest) -> Iterator[Callable[[], Engine]]:
+    """Return a function that opens an empty database."""
+    with ExitStack() as stack:
+
+        def make() -> Engine:
+            url = "sqlite://" if engine_kind == "sqlite" else request.getfixturevalue("make_postgres")()
+            engine = home_of(url).open()
+            stack.callback(engine.dispose)
+            return engine
+
+        yield make
+
+
+@pytest.fixture
+def engine(make: Callable[[], Engine]) -> Engine:
     """An empty database."""
-    opened = open_engine("sqlite://")
-    yield opened
-    opened.dispose()
+    return make()
 
 
 def schema(engine: Engine) -> list[tuple[str, ...]]:
@@ -49,15 +62,14 @@ def stamp(engine: Engine, version: str) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
 
 
-def test_a_new_ledger_equals_a_migrated_one(engine: Engine) -> None:
+def test_a_new_ledger_equals_a_migrated_one(engine: Engine, make: Callable[[], Engine]) -> None:
     """Making the tables at once and migrating step by step end in the same schema."""
     migrate.check(engine)
-    migrated = open_engine("sqlite://")
+    migrated = make()
     migrate.upgrade(migrated)
 
     assert schema(engine) == schema(migrated)
     assert migrate.current(engine) == migrate.current(migrated) == migrate.HEAD
-    migrated.dispose()
 
 
 def test_head_is_the_last_migration() -> None:

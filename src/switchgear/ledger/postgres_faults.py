@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["concerns_storage", "explain", "shown", "translated"]
 
 _WORDS: Final = {
-    "08": "the connection is lost",
-    "28": "the server refuses our name or password; see ledger.url",
-    "3D": "the server has no such database; create it first",
+    "08": "no connection to the server",
     "42501": "the permission is missing",
     "25006": "the server takes no changes; it may be a standby",
     "53100": "the server's disk is full",
@@ -60,7 +58,8 @@ def explain(error: BaseException, *, url: URL) -> LedgerError:
     if not isinstance(found, psycopg.Error):
         return LedgerError(f"{what}: {type(found).__name__}: {_clean(str(found), url)}")
     detail = _clean(found.diag.message_primary or str(found) or type(found).__name__, url)
-    code = found.sqlstate or ("08" if isinstance(found, psycopg.OperationalError | psycopg.InterfaceError) else "")
+    # What the server says to a new connection comes as text alone, and says enough.
+    code = found.sqlstate or ("" if "FATAL:" in str(found) else "08")
     words = next((_WORDS[code[:length]] for length in (5, 3, 2) if code[:length] in _WORDS), None)
     return LedgerError(f"{what}: {words} ({detail})" if words else f"{what}: {detail}")
 
@@ -80,6 +79,6 @@ def _origin(error: BaseException) -> BaseException:
 
 
 def _clean(text: str, url: URL) -> str:
-    """Return the first line of *text*, without the password."""
-    line = text.strip().partition("\n")[0]
+    """Return the first line of *text*, without the password and without what libpq puts before the server's word."""
+    line = text.strip().partition("\n")[0].rpartition("FATAL:  ")[2]
     return line.replace(str(url.password), "***") if url.password else line

@@ -23,7 +23,7 @@ lock_schema: Final = f"SELECT pg_advisory_xact_lock({_SCHEMA})"
 """Waits until no other process makes or migrates the tables, and keeps others waiting until the transaction ends."""
 
 _HOLDERS: Final = (
-    "SELECT string_agg(DISTINCT coalesce(nullif(activity.application_name, ''), 'process ' || activity.pid), ', ')"
+    "SELECT string_agg(DISTINCT coalesce(nullif(activity.application_name, ''), 'process ' || activity.pid), ', ')"  # noqa: S608 - no input
     " FROM pg_locks AS held JOIN pg_stat_activity AS activity USING (pid)"
     " WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1 AND held.pid <> pg_backend_pid()"
     " AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
