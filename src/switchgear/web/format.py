@@ -133,6 +133,11 @@ class Times:
         left = (local - self.now).total_seconds()
         return self._tag(local, f"in {duration(left)}" if left > 0 else "now")
 
+    def day_clock(self, instant: dt.datetime | int) -> Markup:
+        """Return ``27 Nov, 16:40``."""
+        local = self._local(instant)
+        return self._tag(local, f"{local.day} {local:%b, %H:%M}")
+
     def hour(self, instant: dt.datetime | int) -> str:
         """Return ``13:00``."""
         return f"{self._local(instant):%H:%M}"
