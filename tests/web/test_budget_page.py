@@ -39,7 +39,7 @@ class _Desk:
         if self.fails:
             msg = "the disk is full"
             raise LedgerError(msg)
-        new = limit_tokens if limit_tokens is not None else int((limit_usd or 0) * NANO)  # type: ignore[operator]  # a Decimal here
+        new = limit_tokens if limit_tokens is not None else int((limit_usd or 0) * NANO)
         change = BudgetChanged(budget=name, old=1, new=new, configured=1, unit="usd", by=by, note=note, at=NOW_US)
         self.changes.append(change)
         return change
