@@ -215,6 +215,17 @@ def test_a_lost_connection_is_found_again(
     assert {row.call_id for row in ledger.reader.calls().items} == {"flying", "next"}
 
 
+def test_a_sweep_finds_a_lost_connection_first(opened: Callable[[], Ledger], rows: Rows, clock: ManualClock) -> None:
+    """A connection that was lost while nobody called is taken again before the next call needs it."""
+    ledger = opened()
+    die(ledger)
+    sweep(ledger, clock)
+
+    ledger.reserve(rows.reserved()).wait()
+
+    assert ledger.healthy
+
+
 def test_who_needs_it_alone_says_who_has_it(url: str, opened: Callable[[], Ledger]) -> None:
     """Repairs, imports and upgrades wait for no gateway, and gateways not for them: each names the other."""
     writer = opened()

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["PostgresBooks"]
 
 _LONGEST: Final = "SET statement_timeout = '15s'"
+_IN_THE_WAY: Final = (DeadlockDetected, SerializationFailure)
 _NUL: Final = b"\\u0000"
 _encode: Final = msgspec.json.Encoder().encode
 _Row = tuple[Any, ...]
@@ -55,18 +56,14 @@ class PostgresBooks:
         self._connection = self._connected()
 
     def enter(self, records: Sequence[Record]) -> dict[int, LedgerError]:
-        try:
-            problems = self._write(page_of(records))
-        except (DeadlockDetected, SerializationFailure):
-            # Of two that are in each other's way the server has let the other one go on.
-            problems = self._write(page_of(records))
-        for index, record in enumerate(records):
+        for record in records:
             if isinstance(record, OrphanSweep):
-                try:
-                    self._sweep(record.at)
-                except Exception as error:  # noqa: BLE001 - what was written before is durable all the same
-                    problems[index] = self.explain(error)
-        return problems
+                self._sweep(record.at)
+        try:
+            return self._write(page_of(records))
+        except _IN_THE_WAY:
+            # Of two that are in each other's way the server has let the other one go on.
+            return self._write(page_of(records))
 
     def settle_orphans(self, *, now_us: int) -> int:
         return self._settle_orphans(now_us, among=None)
@@ -129,6 +126,16 @@ class PostgresBooks:
         return problems
 
     def _sweep(self, now_us: int) -> None:
+        """Look for orphans; a connection that was lost meanwhile is taken again on the way, before a call needs it."""
+        with suppress(*_IN_THE_WAY):
+            try:
+                self._look_for_orphans(now_us)
+            except Error:
+                if not self._connection.closed:
+                    raise
+                self._look_for_orphans(now_us)
+
+    def _look_for_orphans(self, now_us: int) -> None:
         """Settle what owners have on the wire that were dead at the last sweep already.
 
         Once is not enough: after a restart of the server every process takes its seat again, one after the other.
