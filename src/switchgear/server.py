@@ -184,7 +184,8 @@ def _web_deps(governor: Governor) -> WebDeps:
         governor.state,
         governor.clock,
         config=governor.config,
-        ledger_problem=lambda: None if ledger.healthy else ledger.last_error or "it can't be written",
+        ledger_problem=lambda: ledger.problem,
+        ledger_warning=lambda: ledger.warning,
     )
     return WebDeps(
         collector=collector,

@@ -12,7 +12,7 @@ from switchgear.errors import LedgerError
 from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed
 from switchgear.ledger import sql
 from switchgear.ledger.encoding import event_row, json_text, refused_row, reserved_row, settled_row
-from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled
+from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled, Entry
 from switchgear.ledger.tally import Place, Tally
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Record", "enter", "transaction", "write_tally"]
 
-Record = AttemptReserved | AttemptSettled | AttemptRefused | BreakerChanged | BudgetChanged | BudgetCrossed
+Record = AttemptReserved | AttemptSettled | AttemptRefused | BreakerChanged | BudgetChanged | BudgetCrossed | Entry
 """What can be written."""
 
 

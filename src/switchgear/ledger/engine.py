@@ -15,14 +15,15 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from switchgear.errors import LedgerError
-from switchgear.ledger.faults import explain
+from switchgear.ledger.faults import explain, is_damage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine import ExceptionContext
 
-__all__ = ["Durability", "ledger_path", "open_engine", "reading", "translated"]
+__all__ = ["Durability", "ledger_path", "on_damage", "open_engine", "reading", "translated"]
 
 Durability = Literal["process", "power"]
 """What a committed attempt survives: ``kill -9`` of the process, or the loss of power as well."""
@@ -90,6 +91,16 @@ def open_engine(url: str, *, durability: Durability = "process", read_only: bool
     # The first connection tells whether it is a database; in memory it also keeps it alive.
     engine.connect().close()
     return engine
+
+
+def on_damage(engine: Engine, tell: Callable[[BaseException], None]) -> None:
+    """Call *tell* with every error of a query that says the file is damaged."""
+
+    def look(context: ExceptionContext) -> None:
+        if is_damage(context.original_exception):
+            tell(context.original_exception)
+
+    event.listen(engine, "handle_error", look)
 
 
 @contextmanager

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from switchgear.ledger.books import Record
     from switchgear.ledger.commit import Commit
     from switchgear.ledger.engine import Durability
+    from switchgear.ledger.keeper import OnError, Outage
     from switchgear.ledger.lock import LedgerLock
     from switchgear.ledger.reader import LedgerReader
     from switchgear.ledger.recovery import BreakerMemory, LimitMemory, RecentCalls, Spend
-    from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled
+    from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled, Entry
     from switchgear.ledger.writer import Writer
 
 __all__ = ["Ledger"]
@@ -44,7 +45,15 @@ class Ledger:
         self.orphans: Final = orphans
 
     @classmethod
-    def open(cls, url: str, *, clock: Clock, durability: Durability = "process", writable: bool = True) -> Ledger:
+    def open(
+        cls,
+        url: str,
+        *,
+        clock: Clock,
+        durability: Durability = "process",
+        on_error: OnError = "refuse",
+        writable: bool = True,
+    ) -> Ledger:
         """Open the ledger at *url*, e.g. ``sqlite:///switchgear.db``; ``sqlite://`` is one in memory.
 
         A missing one is made. What a dead process left reserved is settled as orphaned, at its
@@ -54,6 +63,8 @@ class Ledger:
             url: where it is kept.
             clock: tells when orphans were found.
             durability: what a commit survives: ``process`` (kill -9) or ``power`` as well.
+            on_error: what happens to calls while it can't be written: ``refuse`` lets none go,
+                ``allow`` keeps them in memory until it can; see *Writer*.
             writable: False reads an existing ledger and changes nothing, also while another
                 process writes to it.
 
@@ -61,7 +72,7 @@ class Ledger:
             LedgerError: in one sentence, why not: no such folder, another writer, another
                 version of the schema, not a database, ...
         """
-        from switchgear.ledger.engine import ledger_path, open_engine, translated
+        from switchgear.ledger.engine import ledger_path, on_damage, open_engine, translated
         from switchgear.ledger.lock import LedgerLock
         from switchgear.ledger.migrate import check
         from switchgear.ledger.reader import LedgerReader
@@ -78,7 +89,9 @@ class Ledger:
             with translated(engine):
                 check(engine, create=writable)
                 orphans = settle_orphans(engine, now_us=clock.moment().wall) if writable else 0
-                writer = Writer(engine) if writable else None
+                writer = Writer(engine, clock=clock, on_error=on_error) if writable else None
+                if writer is not None:
+                    on_damage(engine, writer.damaged)
             undo.pop_all()
         return cls(engine, reader=LedgerReader(engine), writer=writer, lock=lock, orphans=orphans)
 
@@ -98,7 +111,7 @@ class Ledger:
         """Record a call that the gate turned away."""
         return self._submit(row)
 
-    def record(self, event: BreakerChanged | BudgetChanged | BudgetCrossed) -> Commit:
+    def record(self, event: BreakerChanged | BudgetChanged | BudgetCrossed | Entry) -> Commit:
         """Record an event. What happens to calls is in their rows already."""
         return self._submit(event)
 
@@ -132,9 +145,23 @@ class Ledger:
         return self._writer is not None and self._writer.healthy
 
     @property
-    def last_error(self) -> str | None:
-        """Why the last transaction failed; None when it did not."""
-        return None if self._writer is None else self._writer.last_error
+    def outage(self) -> Outage | None:
+        """The time in which nothing can be written, while it lasts."""
+        return None if self._writer is None else self._writer.outage
+
+    @property
+    def problem(self) -> str | None:
+        """Why no call may go, as a phrase; None: calls may go."""
+        outage = self.outage
+        if outage is None:
+            return None if self.healthy else "it is closed"
+        return outage.sentence if outage.on_error == "refuse" else None
+
+    @property
+    def warning(self) -> str | None:
+        """What is not recorded although calls go, as a phrase; None: all is."""
+        outage = self.outage
+        return outage.sentence if outage is not None and outage.on_error == "allow" else None
 
     def close(self) -> None:
         """Commit all that was submitted, and let go of the file; the second time does nothing."""

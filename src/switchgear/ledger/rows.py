@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from switchgear.calls import Call, CallStatus, Refusal, Usage
 
-__all__ = ["AttemptRefused", "AttemptReserved", "AttemptSettled"]
+__all__ = ["AttemptRefused", "AttemptReserved", "AttemptSettled", "Entry"]
 
 
 class AttemptReserved(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,3 +49,19 @@ class AttemptRefused(msgspec.Struct, frozen=True, kw_only=True):
     cost: int | None
     at: int
     waited_us: int
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the audit trail that is no event of the gate.
+
+    Attributes:
+        kind: one of ``switchgear.ledger.trail.KINDS``.
+        subject: what it is about, e.g. ``ledger`` or a process.
+        at: epoch microseconds.
+        what: its facts; ``actor`` says who, ``reason`` why.
+    """
+
+    kind: str
+    subject: str
+    at: int
+    what: Mapping[str, object]
