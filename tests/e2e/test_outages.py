@@ -6,13 +6,14 @@ import errno
 import os
 import re
 import resource
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx2
@@ -179,6 +180,12 @@ def outages_in(folder: Path) -> list[dict[str, object]]:
         return [event.what for event in ledger.reader.events(kind="ledger_recovered")]
 
 
+def serve(folder: Path, *before: str) -> subprocess.CompletedProcess[str]:
+    """Return what comes of a server that can't start."""
+    command = [*before, sys.executable, "-m", "switchgear", "serve", "--config", str(folder / "switchgear.toml")]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+
+
 FULL = r"the disk is full; free some space|the disk does not answer properly; see its space, quotas and errors"
 
 
@@ -280,3 +287,65 @@ def test_a_locked_ledger_is_waited_for(start: Start, tmp_path: Path, sandbox: Sa
     assert Counter(row.status for row in rows_in(tmp_path)) == {"ok": 2}
     assert sandbox.stats().received == 2
     assert "Traceback" not in log
+
+
+def test_a_file_that_is_moved_away_stops_calls(start: Start, tmp_path: Path, sandbox: Sandbox) -> None:
+    """A ledger that was moved away, or deleted, is not written where nobody finds it; back in its place it is."""
+    gateway = start(tmp_path)
+    assert gateway.ask().status_code == 200
+    (tmp_path / "ledger.db").rename(tmp_path / "elsewhere.db")
+    answer = gateway.ask()
+    assert answer.status_code == 503
+    assert "was moved away; put it back in its place" in answer.json()["error"]["message"]
+    assert "was moved away" in gateway.health()[2]
+    (tmp_path / "elsewhere.db").rename(tmp_path / "ledger.db")
+    gateway.wait_until_well()
+    assert gateway.ask().status_code == 200
+    log = gateway.stop()
+
+    assert Counter(row.status for row in rows_in(tmp_path)) == {"ok": 2}
+    assert sandbox.stats().received == 2
+    assert "Traceback" not in log
+
+
+def test_a_damaged_file_is_not_written_any_more(start: Start, tmp_path: Path, sandbox: Sandbox) -> None:
+    """Garbage in the file stops calls for good; whoever asks, and the next start, is told how to restore a backup."""
+    gateway = start(tmp_path)
+    for _ in range(20):
+        assert gateway.ask().status_code == 200
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with (tmp_path / "ledger.db").open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(4096)
+        file.write(os.urandom(size - 4096))
+
+    damage = "the file is damaged (database disk image is malformed); stop Switchgear and put a backup in its place"
+    httpx2.get(f"{gateway.url}/api/calls")
+    answers = [gateway.ask() for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [503] * 3
+    assert damage in answers[-1].json()["error"]["message"]
+    status, word, reasons = gateway.health()
+    assert (status, word) == (503, "unhealthy")
+    assert damage in reasons
+    assert "Traceback" not in gateway.stop()
+    assert sandbox.stats().received == 20
+
+    again = serve(tmp_path)
+    assert (again.returncode, again.stdout) == (4, "")
+    assert damage in again.stderr
+    assert "switchgear ledger restore" in again.stderr
+    assert "Traceback" not in again.stderr
+
+
+def test_a_read_only_file_is_told_at_the_start(start: Start, tmp_path: Path) -> None:
+    """A server that may not write to its ledger does not start, and says why."""
+    start(tmp_path).stop()
+    (tmp_path / "ledger.db").chmod(0o444)
+    # Root may write to everything, unless that capability is taken away.
+    obey = ["setpriv", "--bounding-set", "-dac_override"] if os.geteuid() == 0 else []
+    again = serve(tmp_path, *obey)
+
+    assert (again.returncode, again.stdout) == (4, "")
+    assert "the file is read-only; make it writable again" in again.stderr
+    assert "Traceback" not in again.stderr

@@ -11,7 +11,7 @@ __all__ = ["concerns_storage", "explain", "is_damage"]
 
 _WORDS: Final = {
     sqlite3.SQLITE_FULL: "the disk is full; free some space",
-    sqlite3.SQLITE_READONLY: "the file is read-only, or was moved away; make it writable, in its old place",
+    sqlite3.SQLITE_READONLY: "the file is read-only; make it writable again",
     sqlite3.SQLITE_CANTOPEN: "the file can't be opened; see its permissions and those of its folder",
     sqlite3.SQLITE_NOTADB: "the file is not a database",
     sqlite3.SQLITE_CORRUPT: "the file is damaged",
@@ -26,6 +26,8 @@ _WAY_OUT: Final = "; stop Switchgear and put a backup in its place: switchgear l
 
 def concerns_storage(error: BaseException) -> bool:
     """Return whether *error* is about the file or the disk rather than about what was written."""
+    if isinstance(error, LedgerError):  # from before anything was asked of SQLite
+        return True
     return isinstance(error, sqlite3.DatabaseError) and not isinstance(
         error, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.ProgrammingError | sqlite3.NotSupportedError
     )

@@ -63,9 +63,7 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
             return f"{self.reason}; no call goes {again}"
         spent = f"{format_usd(self.cost)} spent, {format_usd(self.reserved)} at the worst"
         fate = "in memory only" if not self.final else "in memory only, and lost with this process"
-        dropped = (
-            f", {self.dropped:,} of them dropped for good ({format_usd(self.dropped_cost)})" if self.dropped else ""
-        )
+        dropped = f", {self.dropped:,} dropped for good ({format_usd(self.dropped_cost)})" if self.dropped else ""
         return f'{self.reason}; calls go on unrecorded (on_error = "allow"): {self.calls:,} ({spent}) {fate}{dropped}'
 
 

@@ -12,6 +12,7 @@ from switchgear.ledger.books import enter
 from switchgear.ledger.commit import Batch
 from switchgear.ledger.faults import concerns_storage, explain, is_damage
 from switchgear.ledger.keeper import Keeper
+from switchgear.ledger.place import Place
 from switchgear.ledger.rows import Entry
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Writer:
         self._name: Final = engine.url.database
         self._clock: Final = clock
         self._keeper: Final = Keeper(on_error)
+        self._place: Final = Place(engine.url.database)
         self._damage: LedgerError | None = None
         self._pooled: Final = engine.raw_connection()
         self._connection: Final = cast("sqlite3.Connection", self._pooled.driver_connection)
@@ -173,6 +175,7 @@ class Writer:
     def _put(self, records: Sequence[Record]) -> _Put:
         """Write *records* together or, if one of them is bad, each alone, up to a fault of the storage."""
         try:
+            self._place.check()
             return _Put(enter(self._connection, records), len(records))
         except Exception as error:  # noqa: BLE001 - the edge of the thread: somebody waits, whatever it is
             if concerns_storage(error):
@@ -191,9 +194,8 @@ class Writer:
 
     def _fault(self, error: Exception) -> LedgerError:
         explained = explain(error, name=self._name)
-        if self._keeper.begin(
-            str(explained), at=self._clock.moment().wall, final=is_damage(error) or error is self._damage
-        ):
+        final = error is self._damage or is_damage(error)
+        if self._keeper.begin(str(explained), at=self._clock.moment().wall, final=final):
             _log.error("%s", explained)
             self._connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}").close()
         return explained
