@@ -90,7 +90,7 @@ def test_a_settlement_is_kept_until_it_can_be_written(
     with pytest.raises(LedgerError, match="the disk is full; free some space"):
         refusing.submit(rows.reserved("other")).wait()
 
-    assert not refusing.healthy
+    assert [refusing.healthy] == [False]
     assert refusing.outage is not None
     assert (refusing.outage.kept, refusing.outage.calls, refusing.outage.since) == (2, 0, 7_000_000)
     assert len(caplog.records) == 1
