@@ -66,8 +66,8 @@ def test_a_ledger_that_fails_lets_nothing_out(make_config: Callable[[str], Confi
             json={"model": "m", "messages": [{"role": "user", "content": "x"}], "max_tokens": 1},
         )
         assert answer.status_code == 503
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert "ledger" in answer.json()["detail"]
+        assert answer.headers["x-switchgear-refused"] == "ledger"
+        assert "the ledger is closed" in answer.json()["error"]["message"]
 
 
 def test_keys_come_from_the_environment_or_a_file(

@@ -88,9 +88,23 @@ def test_every_address_of_the_api_is_described(full: Place) -> None:
     """The OpenAPI document names every route, its answer, and no schema that is not there."""
     document = full.client().get("/openapi.json").json()
 
-    nouns = ("health", "metrics", "calls", "budgets", "breakers", "limits", "services", "usage", "costs", "forecast")
+    nouns = (
+        "health",
+        "metrics",
+        "calls",
+        "budgets",
+        "breakers",
+        "limits",
+        "services",
+        "usage",
+        "costs",
+        "forecast",
+        "events",
+    )
     wanted = {f"/api/{noun}" for noun in nouns}
-    assert wanted | {"/api/calls/{call_id}", "/metrics", "/healthz", "/readyz"} == set(document["paths"])
+    assert wanted | {"/api/calls/{call_id}", "/api/events.csv", "/metrics", "/healthz", "/readyz"} == set(
+        document["paths"]
+    )
     text = full.client().get("/openapi.json").text
     schemas = document["components"]["schemas"]
     assert {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]} <= set(schemas)

@@ -140,12 +140,13 @@ def restore(file: Path, yes: bool, config_path: Path | None, as_json: bool) -> N
 
     The ledger that was there is kept beside it. No server may be running.
     """
+    from switchgear.clock import SystemClock
     from switchgear.ledger import backup as copies
 
     url = read(config_path).config.ledger.url
     require_consent(f"The ledger will be what it was in {file}; newer calls will be missing.", given=yes)
     stamp = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S}"
-    count, aside = copies.restore(file, url, stamp=stamp)
+    count, aside = copies.restore(file, url, stamp=stamp, by=operator(), now_us=SystemClock().moment().wall)
     if as_json:
         print_json({"attempts": count, "previous": None if aside is None else str(aside)})
     elif aside is None:

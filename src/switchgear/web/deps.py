@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -24,6 +25,7 @@ class WebDeps(msgspec.Struct, frozen=True, kw_only=True):
         clock: the time that pages show.
         version: ours.
         started_at: when the process started, in epoch microseconds.
+        stopping: whether the server is about to end, so that streams end too.
     """
 
     collector: MetricsCollector
@@ -32,6 +34,7 @@ class WebDeps(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     version: str
     started_at: int
+    stopping: Callable[[], bool] = lambda: False
 
     @property
     def zone(self) -> ZoneInfo:
