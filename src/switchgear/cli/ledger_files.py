@@ -79,12 +79,13 @@ def export(format_: Format, since: str | None, until: str | None, out: Path | No
 def import_(file: Path, config_path: Path | None, as_json: bool) -> None:  # noqa: FBT001 - click passes them by name
     """Add exported attempts to the ledger.
 
-    Reads CSV, or JSON lines (.jsonl), as `ledger export` writes them. All of the file or nothing is added,
-    and what the ledger has already stays as it is. No server may be running.
+    Reads CSV, JSON lines (.jsonl) or Parquet (.parquet, needs pyarrow), as `ledger export` writes them. All
+    of the file or nothing is added, and what the ledger has already stays as it is. No server may be running.
     """
     from switchgear.clock import SystemClock
     from switchgear.ledger import access
-    from switchgear.ledger.importing import ImportFileError, import_attempts
+    from switchgear.ledger.import_files import ImportFileError
+    from switchgear.ledger.importing import import_attempts
 
     ledger = read(config_path).config.ledger
     with (
