@@ -96,12 +96,12 @@ def _parquet(file: Path) -> Iterator[Iterator[tuple[int, Mapping[str, Any]]]]:
     # An optional package, and one that brings no types.
     arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     try:
-        with parquet.ParquetFile(file) as table:
+        with file.open("rb") as source, parquet.ParquetFile(source) as table:
             _check_columns(list(table.schema_arrow.names), file, 1)
             pages = (batch.to_pylist() for batch in table.iter_batches(_PARQUET_ROWS))
             yield enumerate((row for page in pages for row in page), start=1)
     except OSError as error:
-        msg = f"{file}: can't be read: {error.strerror or error}"
+        msg = f"{file}: can't be read: {error.strerror}"
         raise ImportFileError(msg) from None
     except arrow.ArrowException as error:
         msg = f"{file}: is not Parquet: {error}"
