@@ -11,6 +11,7 @@ from switchgear.clock import Clock
 from switchgear.config.model import Config
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.insight.sources import CostLedger
+from switchgear.web.commands import Commands
 
 __all__ = ["WebDeps"]
 
@@ -25,6 +26,7 @@ class WebDeps(msgspec.Struct, frozen=True, kw_only=True):
         clock: the time that pages show.
         version: ours.
         started_at: when the process started, in epoch microseconds.
+        commands: what people may change; None: this dashboard only reads.
         stopping: whether the server is about to end, so that streams end too.
     """
 
@@ -34,6 +36,7 @@ class WebDeps(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     version: str
     started_at: int
+    commands: Commands | None = None
     stopping: Callable[[], bool] = lambda: False
 
     @property
