@@ -54,11 +54,15 @@ class ServerConfig(_Section):
 
 
 class LedgerConfig(_Section):
-    """Where the durable record lives. *retention_days* is for raw rows; roll-ups stay."""
+    """Where the durable record lives. *retention_days* is for raw rows; roll-ups stay.
+
+    *on_error*: whether calls go while nothing can be written.
+    """
 
     url: StrictStr = "sqlite:///switchgear.db"
     retention_days: Positive = 90
     durability: Literal["process", "power"] = "process"
+    on_error: Literal["refuse", "allow"] = "refuse"
 
 
 class StateConfig(_Section):

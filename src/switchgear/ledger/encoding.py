@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed
+from switchgear.ledger.rows import Entry
 
 if TYPE_CHECKING:
     from switchgear.calls import Call, Usage
@@ -133,8 +134,10 @@ def settled_row(record: AttemptSettled, *, seq: int, model: str | None) -> Value
     )
 
 
-def event_row(event: BreakerChanged | BudgetChanged | BudgetCrossed) -> Values:
+def event_row(event: BreakerChanged | BudgetChanged | BudgetCrossed | Entry) -> Values:
     """Return *event* in the columns of ``sql.EVENT``."""
+    if isinstance(event, Entry):
+        return event.at, event.kind, event.subject, json_text(event.what)
     fields = msgspec.to_builtins(event)
     kind = fields.pop("type")
     subject = event.service if isinstance(event, BreakerChanged) else event.budget

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -26,6 +27,7 @@ class WebDeps(msgspec.Struct, frozen=True, kw_only=True):
         version: ours.
         started_at: when the process started, in epoch microseconds.
         commands: what people may change; None: this dashboard only reads.
+        stopping: whether the server is about to end, so that streams end too.
     """
 
     collector: MetricsCollector
@@ -35,6 +37,7 @@ class WebDeps(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     started_at: int
     commands: Commands | None = None
+    stopping: Callable[[], bool] = lambda: False
 
     @property
     def zone(self) -> ZoneInfo:
