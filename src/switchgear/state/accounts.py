@@ -8,6 +8,7 @@ from switchgear.events import BudgetCrossed
 from switchgear.policies.budget_refusal import denial_of, over_budget
 from switchgear.policies.pots import Pots
 from switchgear.state.base import Account, BudgetView
+from switchgear.state.explanation import BudgetAsked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,6 +59,20 @@ class Accounts:
                 self.leave(holds, now)
                 return refusal
         return holds
+
+    def look(self, request: AdmissionRequest, now: Moment) -> tuple[BudgetAsked, ...]:
+        """Return what *room* would find in each budget; nothing is held or counted."""
+        asked: list[BudgetAsked] = []
+        for account in request.accounts:
+            pots = self._budgets.get(account.budget)
+            if pots is None:
+                continue
+            pot = pots.peek(account.value, now)
+            needed = _needed(pots.rule, request)
+            hold = Hold(account, pots, pot, needed)
+            refusal = None if pot.fits(needed, now.mono) else _refusal(request.service, hold, needed, now)
+            asked.append(BudgetAsked(view=_view(account, pot, now), needed=needed, refusal=refusal))
+        return tuple(asked)
 
     def hold(self, holds: Sequence[Hold]) -> None:
         """Reserve what *room* has found room for."""
@@ -129,6 +144,12 @@ class Accounts:
             for value, pot in pots.pots(now)
         ]
         return tuple(sorted(views, key=lambda view: (view.budget, view.value or "")))
+
+
+def _needed(rule: BudgetRule, request: AdmissionRequest) -> int:
+    if rule.reserve == "expected":
+        return _expected(rule, request)
+    return request.tokens if rule.unit == "tokens" else request.cost or 0
 
 
 def _expected(rule: BudgetRule, request: AdmissionRequest) -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from switchgear.calls import Outcome
     from switchgear.clock import Moment
+    from switchgear.state.explanation import Explanation
 
 __all__ = [
     "Account",
@@ -275,6 +276,12 @@ class State(Protocol):
         room. None: the call may go on; so too when it is settled already.
         """
 
+    def explain(self, request: AdmissionRequest, now: Moment) -> Explanation:
+        """Return what *admit* would answer to *request*, with all the numbers that it would look at.
+
+        Nothing is consumed, counted or told: no number of any view changes by it.
+        """
+
     def set_limit(self, budget: str, limit: int, now: Moment) -> tuple[int, tuple[BudgetCrossed, ...]]:
         """Give *budget*, for every value of its ``each``, another *limit* in its unit, at once.
 
@@ -327,6 +334,9 @@ class AsyncState(State, Protocol):
 
     async def aextend(self, admission: Admission, cost: int | None, tokens: int, now: Moment) -> Refusal | None:
         """Hold more for a call in flight; see *State.extend*."""
+
+    async def aexplain(self, request: AdmissionRequest, now: Moment) -> Explanation:
+        """Return what *admit* would answer; see *State.explain*."""
 
     async def apoll(self, now: Moment) -> tuple[Event, ...]:
         """Let time take its effect; see *State.poll*."""

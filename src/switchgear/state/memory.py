@@ -21,7 +21,8 @@ from switchgear.policies.breaker import Breaker, BreakerRule, Change, Permit
 from switchgear.policies.limiter import Grant, LimitDenial, Limiter, LimitRule, Queued
 from switchgear.state import refusals
 from switchgear.state.accounts import Accounts, Hold
-from switchgear.state.base import Admission, BreakerView, LimitView, Waiting
+from switchgear.state.base import Admission, BreakerView, Waiting
+from switchgear.state.rehearsal import limit_views, rehearse
 from switchgear.state.twins import Twins
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from switchgear.clock import Moment
     from switchgear.events import BudgetCrossed, Event
     from switchgear.policies.budget import BudgetRule
-    from switchgear.state.base import AdmissionRequest, BudgetView, History
+    from switchgear.state.base import AdmissionRequest, BudgetView, History, LimitView
+    from switchgear.state.explanation import Explanation
 
 __all__ = ["MemoryState", "ServiceRules"]
 
@@ -175,23 +177,24 @@ class MemoryState(Twins):
     def limits(self, now: Moment) -> Sequence[LimitView]:
         with self._inside:
             return tuple(
-                LimitView(
-                    service=name,
-                    rule=rule.name,
-                    unit=rule.unit,
-                    limit=rule.limit,
-                    used=used,
-                    window=rule.window_us,
-                    waiting=service.limiter.waiting,
-                    free_at=None if free_at is None else now.wall + free_at - now.mono,
-                )
-                for name, service in self._services.items()
-                for rule, used, free_at in sorted(service.limiter.usage(now), key=lambda row: row[0].name)
+                view for name, service in self._services.items() for view in limit_views(name, service.limiter, now)
             )
 
     def budgets(self, now: Moment) -> Sequence[BudgetView]:
         with self._inside:
             return self._accounts.views(now)
+
+    def explain(self, request: AdmissionRequest, now: Moment) -> Explanation:
+        service = self._services[request.service]
+        with self._inside:
+            return rehearse(
+                request,
+                now,
+                limiter=service.limiter,
+                breaker=service.breaker,
+                accounts=self._accounts,
+                circuit=self._breaker_view(request.service, service, now),
+            )
 
     def poll(self, now: Moment) -> tuple[Event, ...]:
         """Let open breakers whose time has come go half-open; return the events of it."""

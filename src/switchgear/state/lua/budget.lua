@@ -93,6 +93,13 @@ function budget.refuse(p, amount, now, counted)
   }
 end
 
+function budget.view(p, now)
+  return {
+    budget = p.account.budget, value = p.account.value, spent = budget.spent(p, now), reserved = p.v.reserved,
+    start = p.start, finish = p.finish, unpriced = p.v.unpriced, refused = p.v.refused, limit = p.limit,
+  }
+end
+
 function budget.add(p, amount, now)
   if not p.w then
     p.v.spent = p.v.spent + amount

@@ -15,10 +15,7 @@ local function view(name, value)
     redis.call('SREM', prefix .. ':accounts', cmsgpack.pack({ name, value }))
     return
   end
-  accounts[#accounts + 1] = {
-    budget = name, value = value, spent = budget.spent(pot, now), reserved = pot.v.reserved, start = pot.start,
-    finish = pot.finish, unpriced = pot.v.unpriced, refused = pot.v.refused, limit = pot.limit,
-  }
+  accounts[#accounts + 1] = budget.view(pot, now)
 end
 for _, member in ipairs(redis.call('SMEMBERS', prefix .. ':accounts')) do
   local account = cmsgpack.unpack(member)
