@@ -8,6 +8,7 @@ import msgspec
 
 from switchgear.clock import Clock
 from switchgear.config.model import Config
+from switchgear.governor.gate import Gate
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.insight.sources import CostLedger
 
@@ -24,6 +25,7 @@ class WebDeps(msgspec.Struct, frozen=True, kw_only=True):
         clock: the time that pages show.
         version: ours.
         started_at: when the process started, in epoch microseconds.
+        gate: who is asked what would become of a call; None: this process has none.
     """
 
     collector: MetricsCollector
@@ -32,6 +34,7 @@ class WebDeps(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     version: str
     started_at: int
+    gate: Gate | None = None
 
     @property
     def zone(self) -> ZoneInfo:
