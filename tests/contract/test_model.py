@@ -39,6 +39,11 @@ SERVICES = {
             max_recovery_us=60 * MICROS,
             slow_us=25 * MICROS,
         ),
+        shadow=(
+            LimitRule(name="requests_per_minute", unit="requests", limit=3, window_us=60 * MICROS),
+            LimitRule(name="tokens_per_minute", unit="tokens", limit=600, window_us=60 * MICROS),
+            LimitRule(name="concurrent", unit="calls", limit=2, window_us=0),
+        ),
     ),
     "http": ServiceRules(
         limits=(LimitRule(name="tokens_per_minute", unit="tokens", limit=500, window_us=60 * MICROS),),
@@ -53,6 +58,8 @@ BUDGETS = (
     BudgetRule(name="job", unit="usd", limit=25, each="job", rolling_us=90 * MICROS, period="90s", action="skip"),
     BudgetRule(name="watch", unit="usd", limit=10, each="job", action="warn", thresholds=(0.5, 1.0, 1.0)),
     BudgetRule(name="soft", unit="usd", limit=60, reserve="expected"),
+    BudgetRule(name="shade", unit="usd", limit=18, period="hour", shadow=True),
+    BudgetRule(name="shade-job", unit="tokens", limit=700, each="job", shadow=True, rolling_us=40 * MICROS),
 )
 
 
@@ -126,9 +133,9 @@ class Machine(RuleBasedStateMachine):
         max_wait: int,
         can_degrade: bool,  # noqa: FBT001 - hypothesis passes it by name
     ) -> None:
-        accounts = [Account("all"), Account("tokens"), Account("soft")]
+        accounts = [Account("all"), Account("tokens"), Account("shade"), Account("soft")]
         if job is not None:
-            accounts += [Account("job", job), Account("watch", job)]
+            accounts += [Account("job", job), Account("watch", job), Account("shade-job", job)]
         request = AdmissionRequest(
             service=service,
             tokens=tokens,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_HEADER: Final = ("SERVICE", "LIMIT", "MODE", "USED", "OF", "LEFT", "WAITING", "FREE")
+_HEADER: Final = ("SERVICE", "LIMIT", "MODE", "USED", "OF", "LEFT", "WAITING", "FREE", "WOULD HAVE")
 _ASKED: Final = ("", "RULE", "SAYS", "USED", "RESERVED", "NEEDED", "LEFT", "OF", "AND")
 _SAYS: Final[dict[str, tuple[str, Tone]]] = {
     "pass": ("\N{CHECK MARK} passes", "ok"),
@@ -161,7 +161,7 @@ def _row(item: Mapping[str, Any], now: dt.datetime) -> tuple[Cell | str, ...]:
     return (
         text_of(item["service"]),
         text_of(item["rule"]),
-        "Enforced",
+        Cell("Shadow", "idle") if item["shadow"] else "Enforced",
         tokens(item["used"]),
         tokens(item["limit"]),
         Cell(tokens(left), None if left else "warn"),
@@ -171,6 +171,7 @@ def _row(item: Mapping[str, Any], now: dt.datetime) -> tuple[Cell | str, ...]:
         else "when a call ends"
         if free is None
         else f"in {span((free - now).total_seconds())}",
+        f"made {item['would_wait']:,} wait, refused {item['would_refuse']:,}" if item["shadow"] else "",
     )
 
 

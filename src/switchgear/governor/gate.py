@@ -17,7 +17,7 @@ import msgspec
 from switchgear.calls import NO_USAGE, Call, Outcome, Refusal, Usage
 from switchgear.clock import Moment
 from switchgear.errors import ConfigError, LedgerError, refused
-from switchgear.events import BreakerChanged, BudgetCrossed, CallRefused, CallSettled
+from switchgear.events import BreakerChanged, BudgetCrossed, CallRefused, CallSettled, ShadowExceeded
 from switchgear.governor.desk import BudgetDesk
 from switchgear.governor.explaining import Explainer
 from switchgear.governor.planning import Planner
@@ -387,7 +387,7 @@ class Gate:
 
     def _record(self, events: tuple[Event, ...]) -> None:
         for event in events:
-            if isinstance(event, BreakerChanged | BudgetCrossed):
+            if isinstance(event, BreakerChanged | BudgetCrossed | ShadowExceeded):
                 self.ledger.record(event)
 
 

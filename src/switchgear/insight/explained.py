@@ -96,14 +96,14 @@ def _rules(
     reason = None if refusal is None else refusal.reason
     yield _price(cost, version, refusal)
     limited = reason == "rate_limit" or (refusal is None and told.verdict == "wait")
-    named = {one.view.rule for one in told.limits}
+    named = {one.view.rule for one in told.limits if not one.view.shadow}
     if limited and decider is not None and decider not in named:
         yield _provider(told, decider, refusal)
     for limit in told.limits:
-        yield _limit(limit, told, decides=limited and limit.view.rule == decider)
+        yield _limit(limit, told, decides=limited and limit.view.rule == decider and not limit.view.shadow)
     yield _breaker(told.breaker, told.at, decides=reason == "breaker")
     for budget in told.budgets:
-        decides = refusal is not None and budget.refusal is refusal
+        decides = refusal is not None and budget.refusal is refusal and not budget.view.shadow
         yield _budget(budget, decides=decides)
 
 
@@ -156,6 +156,7 @@ def _limit(limit: LimitAsked, told: Explanation, *, decides: bool) -> RuleItem:
         rule=view.rule,
         verdict=verdict,
         decides=decides,
+        shadow=view.shadow,
         unit=view.unit,
         limit=view.limit,
         used=view.used,
@@ -214,6 +215,7 @@ def _budget(budget: BudgetAsked, *, decides: bool) -> RuleItem:
         value=view.value,
         verdict="pass" if budget.refusal is None else "refuse",
         decides=decides,
+        shadow=view.shadow,
         unit=view.unit,
         limit=_amount(view.unit, view.limit),
         used=_amount(view.unit, view.spent),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from switchgear.events import BudgetCrossed
+from switchgear.events import BudgetCrossed, ShadowExceeded
 from switchgear.policies.budget_refusal import denial_of, over_budget
 from switchgear.policies.pots import Pots
 from switchgear.state.base import Account, BudgetView
 from switchgear.state.explanation import BudgetAsked
+from switchgear.state.shading import turned_away
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,10 +35,15 @@ class Hold:
 
 
 class Accounts:
-    """Every budget with its pots."""
+    """Every budget with its pots.
+
+    Attributes:
+        shaded: what the last *room* has found no room for in shadow budgets, until *shade* or *leave*.
+    """
 
     def __init__(self, rules: Iterable[BudgetRule], now: Moment) -> None:
         self._budgets: Final = {rule.name: Pots(rule, now) for rule in rules}
+        self.shaded: list[Hold] = []
 
     def room(self, request: AdmissionRequest, now: Moment) -> list[Hold] | Refusal:
         """Return what *request* would hold, or the first budget's no. Then either *hold* it or *leave* it."""
@@ -53,6 +59,9 @@ class Accounts:
                 amount = _expected(rule, request)
             holds.append(Hold(account, pots, pot, amount))
             if not pot.fits(amount, now.mono):
+                if rule.shadow:
+                    self.shaded.append(holds.pop())
+                    continue
                 if not (request.can_degrade and pots.rule.action == "degrade"):
                     pot.refused += 1
                 refusal = _refusal(request.service, holds[-1], amount, now)
@@ -79,8 +88,19 @@ class Accounts:
         for hold in holds:
             hold.pot.reserve(hold.amount)
 
+    def shade(self, service: str, now: Moment) -> list[ShadowExceeded]:
+        """Count the call that goes where shadow budgets would have turned it away; return what is to be told."""
+        shaded, self.shaded = self.shaded, []
+        events: list[ShadowExceeded] = []
+        for hold in shaded:
+            events += turned_away(service, hold.account, hold.pot, hold.amount, now)
+        self.leave(shaded, now)
+        return events
+
     def leave(self, holds: Sequence[Hold], now: Moment) -> None:
         """Forget pots that nothing is held in and nothing was counted in."""
+        if self.shaded:
+            holds, self.shaded = [*holds, *self.shaded], []
         for hold in holds:
             if hold.account.value is not None:
                 hold.pots.leave(hold.account.value, hold.pot, now)
@@ -106,7 +126,11 @@ class Accounts:
     def extend(self, service: str, holds: Sequence[Hold], cost: int | None, tokens: int, now: Moment) -> Refusal | None:
         """Hold as much as *cost* and *tokens* in each budget that reserves the worst case, or say which can't."""
         found = [(hold, (tokens if hold.pot.rule.unit == "tokens" else cost or 0) - hold.amount) for hold in holds]
-        short = [(hold, more) for hold, more in found if more > 0 and hold.pot.rule.reserve == "worst_case"]
+        short = [
+            (hold, more)
+            for hold, more in found
+            if more > 0 and hold.pot.rule.reserve == "worst_case" and not hold.pot.rule.shadow
+        ]
         for hold, more in short:
             if not hold.pot.fits(more, now.mono):
                 hold.pot.refused += 1
@@ -174,6 +198,7 @@ def _crossings(account: Account, pot: Pot, shares: tuple[float, ...], now: Momen
             limit=pot.rule.limit,
             unit=pot.rule.unit,
             at=now.wall,
+            shadow=pot.rule.shadow,
         )
         for share in shares
     ]
@@ -196,4 +221,5 @@ def _view(account: Account, pot: Pot, now: Moment) -> BudgetView:
         unpriced=pot.unpriced,
         refused=pot.refused,
         reserve=rule.reserve,
+        shadow=rule.shadow,
     )

@@ -139,7 +139,8 @@ class LimitView(msgspec.Struct, frozen=True, kw_only=True):
     """One limit of a service: *used* of *limit*, in *unit*; *window* in microseconds (0: in flight now).
 
     *waiting* counts callers queued for the service; *free_at* is the epoch microsecond when one
-    unit is free again, None when it is now.
+    unit is free again, None when it is now. *shadow*: it is evaluated and not enforced; it would
+    have made *would_wait* calls wait, and refused *would_refuse*, since the start.
     """
 
     service: str
@@ -150,6 +151,9 @@ class LimitView(msgspec.Struct, frozen=True, kw_only=True):
     window: int
     waiting: int
     free_at: int | None
+    shadow: bool = False
+    would_wait: int = 0
+    would_refuse: int = 0
 
 
 class BudgetView(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,6 +168,7 @@ class BudgetView(msgspec.Struct, frozen=True, kw_only=True):
             of ``each`` since it was last heard of.
         reserve: what *reserved* holds for a call: its ``worst_case``, or what is ``expected`` of it,
             which can turn out to be too little.
+        shadow: it is evaluated and not enforced; *refused* are the calls that it would have turned away.
     """
 
     budget: str
@@ -180,6 +185,7 @@ class BudgetView(msgspec.Struct, frozen=True, kw_only=True):
     unpriced: int
     refused: int
     reserve: str = "worst_case"
+    shadow: bool = False
 
     @property
     def remaining(self) -> int:

@@ -36,6 +36,7 @@ class Answer(Reply, frozen=True, kw_only=True):
     answer: dict[str, Any] | None = None
     service: ServiceSeen | None = None
     ready: tuple[tuple[str, int, int], ...] = ()
+    shadow_ready: tuple[tuple[str, int, int, int, int], ...] = ()
     passes: bool = True
     accounts: tuple[_Asked, ...] = ()
 
@@ -59,7 +60,8 @@ def explanation_of(answer: Answer, request: AdmissionRequest, rules: Rules, star
         waits = given.rule, None if given.standing else given.go_at
     elif given.kind != "go":
         refusal = refusal_of(request.service, given, rules)
-    ready = {rule: at for rule, _, at in answer.ready}
+    ready = {(rule, False): at for rule, _, at in answer.ready}
+    ready |= {(rule, True): at for rule, _, at, _, _ in answer.shadow_ready}
     return explained(
         at=now,
         waits=waits,
@@ -68,7 +70,7 @@ def explanation_of(answer: Answer, request: AdmissionRequest, rules: Rules, star
             LimitAsked(
                 view=view,
                 needed=request.tokens if view.unit == "tokens" else 1,
-                ready_at=ready[view.rule] if ready[view.rule] > now else None,
+                ready_at=at if (at := ready[view.rule, view.shadow]) > now else None,
             )
             for view in limits_of(request.service, seen, rules)
         ],

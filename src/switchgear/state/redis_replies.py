@@ -9,7 +9,7 @@ import msgspec
 
 from switchgear.calls import Unit
 from switchgear.clock import Moment
-from switchgear.events import BreakerChanged, BudgetCrossed
+from switchgear.events import BreakerChanged, BudgetCrossed, ShadowExceeded
 from switchgear.policies.breaker import Breaker, Rejection
 from switchgear.policies.budget_refusal import BudgetDenial, over_budget
 from switchgear.policies.limit_rule import LimitDenial, LimitRule
@@ -81,6 +81,7 @@ class ServiceSeen(msgspec.Struct, frozen=True, kw_only=True):
     breaker: dict[str, Any]
     limits: list[tuple[str, int, int]]
     waiting: int
+    shadow: tuple[tuple[str, int, int, int, int], ...] = ()
 
 
 class AccountSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +133,8 @@ def crossings_of(rows: Iterable[dict[str, Any]]) -> tuple[BudgetCrossed, ...]:
 def _event(row: dict[str, Any]) -> Event:
     if row["kind"] == "budget":
         return _crossing(row)
+    if row["kind"] == "shadow":
+        return ShadowExceeded(**{name: value for name, value in row.items() if name != "kind"})
     return BreakerChanged(
         service=row["service"],
         old=row["old"],
@@ -152,6 +155,7 @@ def _crossing(row: dict[str, Any]) -> BudgetCrossed:
         limit=row["limit"],
         unit=row["unit"],
         at=row["at"],
+        shadow=row["shadow"],
     )
 
 
@@ -234,6 +238,23 @@ def limits_of(name: str, seen: ServiceSeen, rules: Rules) -> list[LimitView]:
         for rule in sorted(rules.services[name].limits, key=lambda one: one.name)
         for limit, used, free_at in seen.limits
         if limit == rule.name
+    ] + [
+        LimitView(
+            service=name,
+            rule=rule.name,
+            unit=rule.unit,
+            limit=rule.limit,
+            used=used,
+            window=rule.window_us,
+            waiting=0,
+            free_at=_known(free_at),
+            shadow=True,
+            would_wait=waits,
+            would_refuse=refusals,
+        )
+        for rule in sorted(rules.services[name].shadow, key=lambda one: one.name)
+        for limit, used, free_at, waits, refusals in seen.shadow
+        if limit == rule.name
     ]
 
 
@@ -279,4 +300,5 @@ def budget_of(view: AccountSeen, rules: Rules) -> BudgetView:
         unpriced=view.unpriced,
         refused=view.refused,
         reserve=rule.reserve,
+        shadow=rule.shadow,
     )

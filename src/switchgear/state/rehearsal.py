@@ -6,10 +6,9 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from switchgear.policies.limiter import LimitDenial, Queued
-from switchgear.policies.window import NEVER
 from switchgear.state import refusals
-from switchgear.state.base import LimitView
 from switchgear.state.explanation import BreakerAsked, LimitAsked, explained
+from switchgear.state.memory_views import limit_views, wall_of
 
 if TYPE_CHECKING:
     from switchgear.calls import Refusal
@@ -17,11 +16,12 @@ if TYPE_CHECKING:
     from switchgear.policies.breaker import Breaker
     from switchgear.policies.limit_rule import LimitRule
     from switchgear.policies.limiter import Limiter
+    from switchgear.policies.shadow import ShadowLimits
     from switchgear.state.accounts import Accounts
     from switchgear.state.base import AdmissionRequest, BreakerView
     from switchgear.state.explanation import Explanation
 
-__all__ = ["limit_views", "rehearse"]
+__all__ = ["rehearse"]
 
 
 def rehearse(
@@ -31,11 +31,14 @@ def rehearse(
     limiter: Limiter,
     breaker: Breaker,
     accounts: Accounts,
+    shadow: ShadowLimits | None,
     circuit: BreakerView,
 ) -> Explanation:
     """Return what *admit* would answer to *request*; *circuit* is the breaker as it is seen now."""
     limiter, breaker = limiter.rehearsal(), deepcopy(breaker)
-    limits = _limits_asked(request, now, limiter)
+    limits = _limits_asked(request, now, limiter, None)
+    if shadow is not None:
+        limits += _limits_asked(request, now, shadow.limiter.rehearsal(), shadow)
     place = limiter.ask(request.tokens, now, request.max_wait_us)
     breaker.poll(now.mono)
     rejection = breaker.check(now.mono)
@@ -47,7 +50,7 @@ def rehearse(
     elif rejection is not None:
         refusal = refusals.breaker_open(request.service, rejection, breaker, now)
     else:
-        refusal = next((one.refusal for one in budgets if one.refusal is not None), None)
+        refusal = next((one.refusal for one in budgets if one.refusal is not None and not one.view.shadow), None)
         if isinstance(place, Queued):
             waits = place.rule.name, _foreseen(place, now)
     return explained(
@@ -60,40 +63,21 @@ def rehearse(
     )
 
 
-def limit_views(service: str, limiter: Limiter, now: Moment) -> list[LimitView]:
-    """Return one view for each limit of *service*, sorted by rule."""
-    return [
-        LimitView(
-            service=service,
-            rule=rule.name,
-            unit=rule.unit,
-            limit=rule.limit,
-            used=used,
-            window=rule.window_us,
-            waiting=limiter.waiting,
-            free_at=_wall(free_at, now),
-        )
-        for rule, used, free_at in sorted(limiter.usage(now), key=lambda row: row[0].name)
-    ]
-
-
-def _limits_asked(request: AdmissionRequest, now: Moment, limiter: Limiter) -> list[LimitAsked]:
+def _limits_asked(
+    request: AdmissionRequest, now: Moment, limiter: Limiter, shadow: ShadowLimits | None
+) -> list[LimitAsked]:
     ready = {rule.name: at for rule, _, at in limiter.usage(now, request.tokens)}
     return [
         LimitAsked(
             view=view,
             needed=request.tokens if view.unit == "tokens" else 1,
-            ready_at=_wall(ready[view.rule], now),
+            ready_at=wall_of(ready[view.rule], now),
         )
-        for view in limit_views(request.service, limiter, now)
+        for view in limit_views(request.service, limiter, now, shadow)
     ]
 
 
 def _foreseen(place: Queued, now: Moment) -> int | None:
     """Return when the turn of *place* is, None where that hangs on when calls in flight end."""
     rule: LimitRule = place.rule
-    return None if rule.unit == "calls" else _wall(place.go_at, now)
-
-
-def _wall(mono: int | None, now: Moment) -> int | None:
-    return None if mono is None or mono >= NEVER else now.wall + mono - now.mono
+    return None if rule.unit == "calls" else wall_of(place.go_at, now)

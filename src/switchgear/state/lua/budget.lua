@@ -128,7 +128,7 @@ function budget.cross(p, now)
   for i = before + 1, count do
     events[#events + 1] = {
       kind = 'budget', budget = p.account.budget, value = p.account.value, threshold = p.rule.thresholds[i], used = spent,
-      limit = p.limit, unit = p.rule.unit, at = now,
+      limit = p.limit, unit = p.rule.unit, at = now, shadow = p.rule.shadow,
     }
   end
   return events

@@ -7,6 +7,7 @@ for name, rules in pairs(q.services) do
   local service = store.service(rules)
   services[name] = {
     breaker = breaker.view(service.breaker, now), limits = limiter.usage(service.limiter, now), waiting = service.s.waiting,
+    shadow = service.shade and shadow.usage(service.shade, now),
   }
 end
 local function view(name, value)
