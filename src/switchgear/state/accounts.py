@@ -38,11 +38,13 @@ class Accounts:
     """Every budget with its pots.
 
     Attributes:
+        shades: whether any of them is a shadow budget.
         shaded: what the last *room* has found no room for in shadow budgets, until *shade* or *leave*.
     """
 
     def __init__(self, rules: Iterable[BudgetRule], now: Moment) -> None:
         self._budgets: Final = {rule.name: Pots(rule, now) for rule in rules}
+        self.shades: Final = any(pots.rule.shadow for pots in self._budgets.values())
         self.shaded: list[Hold] = []
 
     def room(self, request: AdmissionRequest, now: Moment) -> list[Hold] | Refusal:

@@ -108,6 +108,7 @@ class MemoryState(Twins):
         self._late: Final[deque[Callable[[], _Service | None]]] = deque()
         self._services: Final = {name: _Service(rules) for name, rules in sorted(services.items())}
         self._accounts: Final = Accounts(budgets, started)
+        self._shades: Final = self._accounts.shades or any(rules.shadow for rules in services.values())
         self._held: dict[int, _Held] = {}
         self._slots: dict[int, tuple[_Service, int]] = {}
         self._next = 1
@@ -301,12 +302,16 @@ class MemoryState(Twins):
         self._accounts.hold(holds)
         permit = breaker.take(now.mono) if leave is None else leave
         held = self._held[number] = _Held(service, place, permit, request.tokens, holds, now.mono)
-        if service.shadow is not None:
-            held.shadow, told = meet(service.shadow, request, now)
-            self._events += told
-        if self._accounts.shaded:
-            self._events += self._accounts.shade(name, now)
+        if self._shades:
+            self._shade(held, request, now)
         return Admission(number=number, service=name, events=self._drain() if self._events else ())
+
+    def _shade(self, held: _Held, request: AdmissionRequest, now: Moment) -> None:
+        """Ask shadow rules about a call that goes."""
+        if held.service.shadow is not None:
+            held.shadow, told = meet(held.service.shadow, request, now)
+            self._events += told
+        self._events += self._accounts.shade(request.service, now)
 
     @staticmethod
     def _settle_limits(held: _Held, tokens: int, outcome: Outcome, now: Moment) -> None:
