@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from switchgear.calls import Call, Refusal, Unit
+    from switchgear.insight.rule_item import RuleVerdict
     from switchgear.state.base import BreakerView
     from switchgear.state.explanation import BreakerAsked, BudgetAsked, Explanation, LimitAsked
 
@@ -150,7 +151,7 @@ def _limit(limit: LimitAsked, told: Explanation, *, decides: bool) -> RuleItem:
         text += f", room{_in(limit.ready_at, told.at)}" if limit.ready_at else ", room when a call in flight ends"
     elif decides or view.waiting:
         text += f", {view.waiting:,} waiting before it"
-    verdict = told.verdict if decides else "pass" if limit.fits else "wait" if limit.needed <= view.limit else "refuse"
+    verdict = told.verdict if decides else _alone(limit, told)
     return RuleItem(
         kind="limit",
         rule=view.rule,
@@ -167,6 +168,15 @@ def _limit(limit: LimitAsked, told: Explanation, *, decides: bool) -> RuleItem:
         passes_at=_instant(told.go_at if decides else limit.ready_at),
         text=text,
     )
+
+
+def _alone(limit: LimitAsked, told: Explanation) -> RuleVerdict:
+    """Return what *limit* says by itself: it waits for room as long as the caller would."""
+    if limit.fits:
+        return "pass"
+    ready = told.at if limit.ready_at is None else limit.ready_at
+    patient = told.max_wait > 0 and ready - told.at <= told.max_wait
+    return "wait" if patient and limit.needed <= limit.view.limit else "refuse"
 
 
 def _breaker(breaker: BreakerAsked, at: int, *, decides: bool) -> RuleItem:

@@ -64,6 +64,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
         refusal: as *admit* would give it.
         go_at: epoch microseconds when it goes, or when a refused one may; None: not foreseeable.
         at: epoch microseconds of the question.
+        max_wait: how many microseconds the caller would wait for a limit.
     """
 
     verdict: Literal["pass", "wait", "refuse"]
@@ -71,6 +72,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     refusal: Refusal | None
     go_at: int | None
     at: int
+    max_wait: int
     limits: tuple[LimitAsked, ...]
     breaker: BreakerAsked
     budgets: tuple[BudgetAsked, ...]
@@ -79,6 +81,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 def explained(
     *,
     at: int,
+    max_wait: int,
     waits: tuple[str, int | None] | None,
     refusal: Refusal | None,
     limits: Sequence[LimitAsked],
@@ -94,6 +97,7 @@ def explained(
             refusal=refusal,
             go_at=when,
             at=at,
+            max_wait=max_wait,
             limits=tuple(limits),
             breaker=breaker,
             budgets=tuple(budgets),
@@ -105,6 +109,7 @@ def explained(
         refusal=None,
         go_at=go_at,
         at=at,
+        max_wait=max_wait,
         limits=tuple(limits),
         breaker=breaker,
         budgets=tuple(budgets),

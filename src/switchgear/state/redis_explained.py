@@ -64,6 +64,7 @@ def explanation_of(answer: Answer, request: AdmissionRequest, rules: Rules, star
     ready |= {(rule, True): at for rule, _, at, _, _ in answer.shadow_ready}
     return explained(
         at=now,
+        max_wait=request.max_wait_us,
         waits=waits,
         refusal=refusal,
         limits=[

@@ -55,6 +55,7 @@ def rehearse(
             waits = place.rule.name, _foreseen(place, now)
     return explained(
         at=now.wall,
+        max_wait=request.max_wait_us,
         waits=waits,
         refusal=refusal,
         limits=limits,
