@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from switchgear.cli.errors import UnreachableError
-from switchgear.cli.fetch import fetch
+from switchgear.cli.fetch import fetch, send
 from switchgear.cli.output import say
 from switchgear.cli.settings import address
 
@@ -135,7 +135,8 @@ def forecasts(settings: Settings, url: str | None, budget: str) -> list[dict[str
 def _asked(settings: Settings, url: str | None, path: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:
     """Return what the server says, or None where there is none and nobody asked for one in particular."""
     try:
-        return fetch(server_url(settings, url), path, body)
+        address = server_url(settings, url)
+        return fetch(address, path) if body is None else send(address, path, body)
     except UnreachableError as error:
         if url or os.environ.get("SWITCHGEAR_URL"):
             raise

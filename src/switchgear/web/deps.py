@@ -11,6 +11,7 @@ from switchgear.config.model import Config
 from switchgear.governor.gate import Gate
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.insight.sources import CostLedger
+from switchgear.web.commands import Commands
 
 __all__ = ["WebDeps"]
 
@@ -26,6 +27,7 @@ class WebDeps(msgspec.Struct, frozen=True, kw_only=True):
         version: ours.
         started_at: when the process started, in epoch microseconds.
         gate: who is asked what would become of a call; None: this process has none.
+        commands: what people may change; None: this dashboard only reads.
     """
 
     collector: MetricsCollector
@@ -35,6 +37,7 @@ class WebDeps(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     started_at: int
     gate: Gate | None = None
+    commands: Commands | None = None
 
     @property
     def zone(self) -> ZoneInfo:
