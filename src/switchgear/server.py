@@ -197,6 +197,7 @@ def _web_deps(governor: Governor, *, stopping: Callable[[], bool]) -> WebDeps:
         clock=governor.clock,
         version=__version__,
         started_at=governor.clock.moment().wall,
+        gate=governor,
         commands=governor,
         stopping=stopping,
     )

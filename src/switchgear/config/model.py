@@ -127,6 +127,7 @@ class ServiceConfig(_Section):
     max_wait: Duration = Field(default="30s")  # type: ignore[assignment]  # validated into microseconds
     timeout: Duration = Field(default="10m")  # type: ignore[assignment]  # validated into microseconds
     limits: LimitsConfig = LimitsConfig()
+    shadow_limits: LimitsConfig = LimitsConfig()
     breaker: BreakerConfig = BreakerConfig()
     retry: RetryConfig = RetryConfig(attempts=1)
     fallback: tuple[StrictStr, ...] = ()
@@ -154,6 +155,7 @@ class BudgetConfig(_Section):
     action: Literal["fail", "warn", "skip", "degrade"] = "fail"
     degrade_to: StrictStr | None = None
     reserve: Literal["worst_case", "expected"] = "worst_case"
+    shadow: StrictBool = False
     thresholds: tuple[Share, ...] = (0.75, 0.9, 1.0)
 
 

@@ -17,8 +17,9 @@ import msgspec
 from switchgear.calls import NO_USAGE, Call, Outcome, Refusal, Usage
 from switchgear.clock import Moment
 from switchgear.errors import ConfigError, LedgerError, refused
-from switchgear.events import BreakerChanged, BudgetCrossed, CallRefused, CallSettled
+from switchgear.events import BreakerChanged, BudgetCrossed, CallRefused, CallSettled, ShadowExceeded
 from switchgear.governor.desk import BudgetDesk
+from switchgear.governor.explaining import Explainer
 from switchgear.governor.planning import Planner
 from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled
 from switchgear.policies.pricing import Price
@@ -105,6 +106,7 @@ class Gate:
         self.clock: Final = clock
         self._keys: Final = keys
         self._planner: Final = Planner(config=config, book=book, budgets=budgets)
+        self.explainer: Final = Explainer(self._planner, state, clock)
         self._desk: Final = BudgetDesk(budgets=budgets, state=state, ledger=ledger, bus=bus, clock=clock)
 
     def service(self, name: str) -> ServiceConfig:
@@ -392,7 +394,7 @@ class Gate:
 
     def _record(self, events: tuple[Event, ...]) -> None:
         for event in events:
-            if isinstance(event, BreakerChanged | BudgetCrossed):
+            if isinstance(event, BreakerChanged | BudgetCrossed | ShadowExceeded):
                 self.ledger.record(event)
 
 

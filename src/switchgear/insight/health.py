@@ -10,7 +10,8 @@ Thresholds (``HealthRules``), worst first:
   90 % or more; more than 10 % of at least 10 answered calls failed.
 - HEALTHY: none of these. A service without a call is healthy.
 
-A breaker that an operator forced open counts as open; a disabled one as closed.
+What is only evaluated (shadow) says nothing. A breaker that an operator forced open counts as open; a
+disabled one as closed.
 """
 
 from __future__ import annotations
@@ -83,8 +84,8 @@ def assess(  # noqa: PLR0913 - one keyword for each thing that health depends on
         *_of_unrecorded(ledger_warning),
         *_of_store("shared state", state_problem),
         *(reason for breaker in breakers for reason in _of_breaker(breaker, now, zone)),
-        *(reason for budget in budgets for reason in _of_budget(budget, rules)),
-        *(reason for limit in limits for reason in _of_limit(limit, rules)),
+        *(reason for budget in budgets if not budget.shadow for reason in _of_budget(budget, rules)),
+        *(reason for limit in limits if not limit.shadow for reason in _of_limit(limit, rules)),
         *_of_errors(errors, rules),
     ]
     reasons.sort(key=lambda reason: _SEVERITY[reason.status])

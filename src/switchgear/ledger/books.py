@@ -9,7 +9,7 @@ import msgspec
 
 from switchgear.calls import NO_USAGE
 from switchgear.errors import LedgerError
-from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed
+from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed, ShadowExceeded
 from switchgear.ledger import sql
 from switchgear.ledger.encoding import event_row, json_text, refused_row, reserved_row, settled_row
 from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled, Entry, OrphanSweep
@@ -32,6 +32,7 @@ Record = (
     | BudgetCrossed
     | Entry
     | OrphanSweep
+    | ShadowExceeded
 )
 """What can be written."""
 

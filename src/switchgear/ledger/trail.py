@@ -31,6 +31,7 @@ KINDS: Final[Mapping[str, str]] = {
     "orphans_settled": "a process died with calls in flight; they count at their worst case",
     "process_started": "a process opened the ledger to write to it",
     "process_stopped": "a process closed the ledger",
+    "shadow_exceeded": "a rule that is only tried out would have refused a call",
     "sums_repaired": "wrong sums were put right",
 }
 """Every kind of entry, and what it says of itself where nobody gave a reason."""
