@@ -18,21 +18,17 @@ from switchgear.ledger.tally import Place, Tally
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
 
-    from sqlalchemy import ColumnElement, Engine
-
+    from sqlalchemy import Engine
 
 __all__ = [
     "BreakerMemory",
     "LimitMemory",
     "RecentCalls",
-    "Spend",
     "breakers",
     "budget_limits",
     "recent_calls",
     "settle_orphans",
-    "spend",
 ]
 
 
@@ -43,14 +39,6 @@ class RecentCalls(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     requests: int
     tokens: int
-
-
-class Spend(msgspec.Struct, frozen=True, kw_only=True):
-    """What attempts that went out used: nano-USD, tokens in and out, and how many had no price."""
-
-    cost: int
-    tokens: int
-    unpriced: int
 
 
 class BreakerMemory(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,40 +143,6 @@ def recent_calls(
     )
 
 
-def spend(
-    engine: Engine, *, since_us: int, match: Mapping[str, str], each: str | None = None
-) -> dict[str | None, Spend]:
-    """Return what attempts begun at *since_us* or later used, by the value of *each*.
-
-    Args:
-        engine: the ledger's.
-        since_us: epoch microseconds; 0 for all of it.
-        match: what an attempt must have: any of ``service``, ``model`` (as asked for), ``job``,
-            ``run``, ``layer``, ``key``, ``tag.<name>``.
-        each: one of these names; None: everything is one sum, under the key None.
-
-    Raises:
-        ValueError: a name that attempts don't have.
-    """
-    group: ColumnElement[str | None] | None = None if each is None else _facet(each)
-    conditions = [_facet(name) == value for name, value in match.items()]
-    unpriced = func.count().filter(attempts.c.cost.is_(None), attempts.c.status != "reserved")
-    query = select(
-        func.coalesce(func.sum(attempts.c.cost), 0),
-        # What is still reserved is held by its process, not spent: a new one finds none of it.
-        func.coalesce(func.sum(_TOKENS).filter(attempts.c.status != "reserved"), 0),
-        unpriced,
-    ).where(attempts.c.started_at >= since_us, _WENT_OUT, *conditions)
-    if group is not None:
-        query = query.add_columns(group).group_by(group)
-    with reading(engine) as connection:
-        found = connection.execute(query).all()
-    return {
-        (None if group is None else row[3]): Spend(cost=int(row[0]), tokens=int(row[1]), unpriced=row[2])
-        for row in found
-    }
-
-
 def breakers(engine: Engine) -> tuple[BreakerMemory, ...]:
     """Return the last recorded change of each service's breaker, by service."""
     changes = _latest(engine, "breaker_changed")
@@ -219,22 +173,3 @@ def _latest(engine: Engine, kind: str) -> list[dict[str, Any]]:
     query = select(events.c.what).where(events.c.id.in_(newest)).order_by(events.c.subject)
     with reading(engine) as connection:
         return [msgspec.json.decode(what) for what in connection.execute(query).scalars()]
-
-
-def _facet(name: str) -> ColumnElement[str | None]:
-    """Return what an attempt has under *name*."""
-    if name.startswith("tag."):
-        tags = func.json_each(attempts.c.tags).table_valued("key", "value")
-        return select(tags.c.value).where(tags.c.key == name[4:]).limit(1).scalar_subquery()
-    columns = {
-        "service": attempts.c.service,
-        "model": attempts.c.asked_model,
-        "job": attempts.c.job,
-        "run": attempts.c.run,
-        "layer": attempts.c.layer,
-        "key": attempts.c.key,
-    }
-    if name not in columns:
-        msg = f"attempts have no {name!r}; known are {', '.join(columns)} and tag.<name>"
-        raise ValueError(msg)
-    return columns[name]
