@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from switchgear.calls import Usage
 from switchgear.events import BreakerChanged, BudgetCrossed, CircuitName
 from switchgear.ledger import Ledger
-from switchgear.ledger.recovery import BreakerMemory, RecentCalls
+from switchgear.ledger.recovery import BreakerMemory, RecentCalls, recent_calls
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,6 +91,22 @@ def test_recent_calls_end_before_until(ledger: Ledger, rows: Rows) -> None:
     newer = ledger.recent_calls(since_us=edge, cell_us=SECOND)
 
     assert [(one.at, one.requests) for one in (*older, *newer)] == [(rows.noon + 1, 2), (rows.noon + 3, 2)]
+
+
+def test_very_many_recent_calls_come_from_rollups(ledger: Ledger, rows: Rows) -> None:
+    """Beyond so many attempts, whole quarters are told at their ends, and what is not over one by one."""
+    for number, second in enumerate([-1_000, 0, 1, 900, 1_801]):
+        ledger.reserve(rows.reserved(f"call-{number}", at=rows.noon + second * SECOND))
+        if second < 1_800:
+            ledger.settle(rows.settled(f"call-{number}"))
+    ledger.refuse(rows.refused("refused", at=rows.noon)).wait()
+    until = rows.noon + 1_802 * SECOND
+
+    assert recent_calls(ledger._engine, since_us=rows.noon, until_us=until, cell_us=SECOND, most=3) == (  # noqa: SLF001 - so that few are many
+        RecentCalls(service="openai", at=rows.noon + 900 * SECOND - 1, requests=2, tokens=220),
+        RecentCalls(service="openai", at=rows.noon + 1_800 * SECOND - 1, requests=1, tokens=110),
+        RecentCalls(service="openai", at=rows.noon + 1_801 * SECOND, requests=1, tokens=150),
+    )
 
 
 def test_breakers_are_remembered(ledger: Ledger, rows: Rows) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypedDict
+from zoneinfo import ZoneInfo
 
 from switchgear.events import Bus
 from switchgear.governor.keys import provider_keys
@@ -10,6 +11,7 @@ from switchgear.governor.rules import budget_rules, service_rules
 from switchgear.governor.sharing import shared_state
 from switchgear.ledger import Ledger
 from switchgear.ledger.counted import Counted
+from switchgear.ledger.housekeeping import Housekeeping
 from switchgear.policies.pricing import PriceBook, PriceSource
 from switchgear.state.base import Account, History, PastBreaker, PastCalls, PastLimit, PastSpend
 from switchgear.state.memory import MemoryState
@@ -19,10 +21,11 @@ if TYPE_CHECKING:
 
     from switchgear.clock import Clock, Moment
     from switchgear.config.model import Config
+    from switchgear.governor.gate import Gate
     from switchgear.policies.budget import BudgetRule
     from switchgear.state.base import AsyncState
 
-__all__ = ["Parts", "counted_by", "history_of", "open_parts", "price_book", "state_of"]
+__all__ = ["Parts", "counted_by", "history_of", "housekeeping", "open_parts", "price_book", "state_of"]
 
 _MINUTE: Final = 60_000_000
 _DAY: Final = 86_400_000_000
@@ -127,6 +130,18 @@ def counted_by(rule: BudgetRule) -> Counted:
         period=rule.period if rule.rolling_us is None else "total",
         timezone=rule.timezone,
         rolling_us=rule.rolling_us,
+    )
+
+
+def housekeeping(gate: Gate) -> Housekeeping:
+    """Return who cares for the ledger of *gate* while it is in use."""
+    config = gate.config
+    return Housekeeping(
+        gate.ledger,
+        budgets=lambda: [counted_by(rule) for rule in budget_rules(gate.config)],
+        retention_days=lambda: gate.config.ledger.retention_days,
+        zone=ZoneInfo(config.server.reporting_timezone),
+        clock=gate.clock,
     )
 
 

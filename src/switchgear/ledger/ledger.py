@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 from switchgear.errors import LedgerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from sqlalchemy import Engine
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from switchgear.ledger.lock import LedgerLock
     from switchgear.ledger.reader import LedgerReader
     from switchgear.ledger.recovery import BreakerMemory, LimitMemory, RecentCalls
+    from switchgear.ledger.retention import Pruned
     from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled
     from switchgear.ledger.writer import Writer
 
@@ -115,7 +116,14 @@ class Ledger:
 
         return spend(self._engine, counted, now_us=now_us)
 
-    def carry_forward(self, every: Iterable[Counted], *, now_us: int, step: int | None = None) -> None:
+    def carry_forward(
+        self,
+        every: Iterable[Counted],
+        *,
+        now_us: int,
+        step: int | None = None,
+        rest: Callable[[], None] = lambda: None,
+    ) -> None:
         """Note what *every* of these has spent, so that the next start need not add it up again.
 
         See ``balances.carry_forward``; *step*: attempts in one transaction. A ledger that is open for
@@ -127,7 +135,22 @@ class Ledger:
         if self._writer is not None:
             from switchgear.ledger.balances import STEP, carry_forward
 
-            carry_forward(self._engine, every, now_us=now_us, step=step or STEP)
+            carry_forward(self._engine, every, now_us=now_us, step=step or STEP, rest=rest)
+
+    def prune(
+        self, *, before_us: int, budgets: Iterable[Counted], clock: Clock, progress: Callable[[int], None]
+    ) -> Pruned:
+        """Delete the attempts that began before *before_us*, so slowly that nobody waits; see ``retention.prune``.
+
+        Raises:
+            LedgerError: it can't be written.
+        """
+        from switchgear.ledger.retention import QUIET, prune
+
+        by = "retention_days"
+        return prune(
+            self._engine, before_us=before_us, budgets=budgets, clock=clock, by=by, pace=QUIET, progress=progress
+        )
 
     def breakers(self) -> tuple[BreakerMemory, ...]:
         """Return the last recorded change of each breaker."""

@@ -13,13 +13,13 @@ from switchgear.events import CircuitName
 from switchgear.ledger.books import transaction, write_tally
 from switchgear.ledger.encoding import json_text
 from switchgear.ledger.engine import reading, translated
-from switchgear.ledger.schema import attempts, events
+from switchgear.ledger.schema import BUCKET_US, attempts, events, rollups
 from switchgear.ledger.tally import Place, Tally
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 __all__ = [
     "BreakerMemory",
@@ -63,6 +63,8 @@ class LimitMemory(msgspec.Struct, frozen=True, kw_only=True):
 
 # Every attempt but these went out, or may have.
 _WENT_OUT: Final = attempts.c.status != "refused"
+_MOST_ROWS: Final = 500_000
+"""Attempts that are read one by one at a start: half a second."""
 _TOKENS: Final = attempts.c.input_tokens + attempts.c.output_tokens
 
 
@@ -119,28 +121,61 @@ def _settle_orphans(cursor: sqlite3.Cursor, now_us: int) -> int:
 
 
 def recent_calls(
-    engine: Engine, *, since_us: int, cell_us: int, until_us: int | None = None
+    engine: Engine, *, since_us: int, cell_us: int, until_us: int | None = None, most: int = _MOST_ROWS
 ) -> tuple[RecentCalls, ...]:
     """Return what each service was asked from *since_us* to before *until_us*, in cells of *cell_us*, in order of time.
 
-    A cell stands at its latest attempt, so a window that counts it never lets go too early.
+    A cell stands at its latest attempt, so a window that counts it never lets go too early. Where
+    there are more than *most* attempts, whole quarters of an hour come from roll-ups and stand at their ends.
     """
-    cell = attempts.c.started_at // cell_us
-    latest = func.max(attempts.c.started_at).label("latest")
-    query = (
-        select(attempts.c.service, latest, func.count(), func.sum(_TOKENS))
-        .where(attempts.c.started_at >= since_us, _WENT_OUT)
-        .group_by(attempts.c.service, cell)
-        .order_by(latest, attempts.c.service)
-    )
-    if until_us is not None:
-        query = query.where(attempts.c.started_at < until_us)
     with reading(engine) as connection:
-        found = connection.execute(query).all()
-    return tuple(
-        RecentCalls(service=service, at=at, requests=requests, tokens=int(tokens))
-        for service, at, requests, tokens in found
+        edge = since_us
+        found: list[RecentCalls] = []
+        if _rolled_up_calls(connection, since_us, until_us) > most:
+            last = until_us if until_us is not None else connection.execute(_LAST_BUCKET).scalar_one() or since_us
+            edge = max(since_us, last - last % BUCKET_US)
+            found += _by_quarter(connection, since_us, edge)
+        found += _by_cell(connection, edge, until_us, cell_us)
+    return tuple(sorted(found, key=lambda one: (one.at, one.service)))
+
+
+_LAST_BUCKET: Final = select(func.max(rollups.c.bucket_start))
+
+
+def _rolled_up_calls(connection: Connection, since: int, until: int | None) -> int:
+    query = select(func.coalesce(func.sum(rollups.c.calls), 0)).where(rollups.c.bucket_start >= since)
+    if until is not None:
+        query = query.where(rollups.c.bucket_start < until)
+    return int(connection.execute(query).scalar_one())
+
+
+def _by_quarter(connection: Connection, since: int, until: int) -> list[RecentCalls]:
+    """Return the sums of whole quarters; the one that *since* lies in counts as a whole."""
+    start, tokens = rollups.c.bucket_start, rollups.c.input_tokens + rollups.c.output_tokens
+    query = (
+        select(rollups.c.service, start, func.sum(rollups.c.calls), func.sum(tokens))
+        .where(start >= since - since % BUCKET_US, start < until, rollups.c.status != "refused")
+        .group_by(rollups.c.service, start)
     )
+    return [
+        RecentCalls(service=service, at=at + BUCKET_US - 1, requests=int(requests), tokens=int(used))
+        for service, at, requests, used in connection.execute(query)
+    ]
+
+
+def _by_cell(connection: Connection, since: int, until: int | None, cell_us: int) -> list[RecentCalls]:
+    cell = attempts.c.started_at // cell_us
+    query = (
+        select(attempts.c.service, func.max(attempts.c.started_at), func.count(), func.sum(_TOKENS))
+        .where(attempts.c.started_at >= since, _WENT_OUT)
+        .group_by(attempts.c.service, cell)
+    )
+    if until is not None:
+        query = query.where(attempts.c.started_at < until)
+    return [
+        RecentCalls(service=service, at=at, requests=requests, tokens=int(tokens))
+        for service, at, requests, tokens in connection.execute(query)
+    ]
 
 
 def breakers(engine: Engine) -> tuple[BreakerMemory, ...]:

@@ -126,7 +126,12 @@ def prune(
     planned = prunable(engine, before_us=before_us)
     if planned.attempts:
         every = (*carried_for(engine), *budgets)
-        carry_forward(engine, every, now_us=now, rest=lambda: clock.sleep(pace.rest(_CARRYING_US) / MICROS))
+
+        def rest() -> None:
+            progress(0)
+            clock.sleep(pace.rest(_CARRYING_US) / MICROS)
+
+        carry_forward(engine, every, now_us=now, rest=rest)
         with changing(engine) as connection:
             # First, so that nobody takes what is missing from then on for an error.
             what = {"before": planned.before, "attempts": planned.attempts, "by": by}
