@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from sqlalchemy import func, select, text
+from sqlalchemy import func, or_, select, text
 
 from switchgear.ledger.engine import reading
 from switchgear.ledger.schema import BUCKET_US, NOT_OK, SUMS, attempts, events, job_totals, rollups
@@ -42,7 +42,7 @@ class LedgerReader:
         self.usage: Final = UsageReader(engine)
 
     def calls(self, where: CallFilter | None = None, *, limit: int = 50, after: str | None = None) -> CallPage:
-        """Return attempts, newest first.
+        """Return attempts, newest first: by when they began, then by when they were recorded.
 
         Paging on with *after* skips and repeats nothing, whatever is added meanwhile.
 
@@ -55,18 +55,18 @@ class LedgerReader:
             ValueError: *after* is not the *next* of a page.
         """
         where = where or CallFilter()
-        query = _filtered(where).order_by(attempts.c.seq.desc()).limit(limit + 1)
+        start, seq = attempts.c.started_at, attempts.c.seq
+        query = _filtered(where).order_by(start.desc(), seq.desc()).limit(limit + 1)
         if after is not None:
-            query = query.where(attempts.c.seq < _from_cursor(after))
+            place = _from_cursor(after)
+            # The first condition is for the index, which knows the time.
+            query = query.where(start <= place[0], or_(start < place[0], seq < place[1]))
         with reading(self._engine) as connection:
-            if _needs_bounds(where):
-                first, last = connection.execute(_seqs_of(where)).one()
-                query = query.where(attempts.c.seq.between(first, last))
             found = connection.execute(query).mappings().all()
         page = found[:limit]
         return CallPage(
             items=tuple(map(_call_row, page)),
-            next=_to_cursor(page[-1]["seq"]) if len(found) > limit else None,
+            next=_to_cursor(page[-1]["started_at"], page[-1]["seq"]) if len(found) > limit else None,
         )
 
     def call(self, call_id: str) -> tuple[CallRow, ...]:
@@ -203,22 +203,6 @@ def _sums(table: Table, groups: Sequence[Column[str]]) -> Select[*tuple[int, ...
     return select(*sums, *counts, *named).group_by(*groups).order_by(*groups)
 
 
-def _needs_bounds(where: CallFilter) -> bool:
-    """Return whether time is the best clue: the indexes of job, run and trace lead to few attempts."""
-    timed = where.since is not None or where.until is not None
-    return timed and where.job is None and where.run is None and where.trace_id is None
-
-
-def _seqs_of(where: CallFilter) -> Select[int | None, int | None]:
-    """Select the first and the last attempt of the time in *where*: one look at an index."""
-    query = select(func.min(attempts.c.seq), func.max(attempts.c.seq))
-    if where.since is not None:
-        query = query.where(attempts.c.started_at >= where.since)
-    if where.until is not None:
-        query = query.where(attempts.c.started_at < where.until)
-    return query
-
-
 def _filtered(where: CallFilter) -> Select[*tuple[object, ...]]:
     query = select(attempts)
     for name in CallFilter.__struct_fields__:
@@ -226,12 +210,10 @@ def _filtered(where: CallFilter) -> Select[*tuple[object, ...]]:
             query = query.where(attempts.c[name] == wanted)
     if where.status not in {None, "ok"}:
         query = query.where(NOT_OK)
-    # Attempts are nearly in the order of time. The sum hides the time from the planner, which would
-    # rather sort a whole month by seq than read the newest page.
     if where.since is not None:
-        query = query.where(attempts.c.started_at + 0 >= where.since)
+        query = query.where(attempts.c.started_at >= where.since)
     if where.until is not None:
-        query = query.where(attempts.c.started_at + 0 < where.until)
+        query = query.where(attempts.c.started_at < where.until)
     return query
 
 
@@ -245,18 +227,18 @@ def _call_row(row: RowMapping) -> CallRow:
     return msgspec.convert({**fields, "id": f"{row['call_id']}-{row['attempt']}"}, CallRow)
 
 
-def _to_cursor(seq: int) -> str:
-    return base64.urlsafe_b64encode(f"seq {seq}".encode()).decode().rstrip("=")
+def _to_cursor(started_at: int, seq: int) -> str:
+    return base64.urlsafe_b64encode(f"at {started_at} {seq}".encode()).decode().rstrip("=")
 
 
-def _from_cursor(cursor: str) -> int:
+def _from_cursor(cursor: str) -> tuple[int, int]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        word, number = base64.urlsafe_b64decode(padded.encode("ascii")).decode("ascii").split(" ")
-        seq = int(number)
+        word, started_at, seq = base64.urlsafe_b64decode(padded.encode("ascii")).decode("ascii").split(" ")
+        place = (int(started_at), int(seq))
     except ValueError:
-        word, seq = "", 0
-    if word != "seq":
+        word, place = "", (0, 0)
+    if word != "at":
         msg = f'not a place in this list: {cursor!r}; use the "next" of the page before'
         raise ValueError(msg)
-    return seq
+    return place
