@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import math
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 from sqlalchemy import func, or_, select, text
 
 from switchgear.ledger.engine import reading
-from switchgear.ledger.schema import BUCKET_US, NOT_OK, SUMS, attempts, events, job_totals, rollups
+from switchgear.ledger.schema import BUCKET_US, NOT_OK, SLOT_US, SUMS, attempts, events, job_totals, rollups
 from switchgear.ledger.usage_queries import UsageReader
+from switchgear.ledger.usage_views import Asked, Cut, UsageFilter
 from switchgear.ledger.views import CallFilter, CallPage, CallRow, EventRow, Totals
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ __all__ = ["LedgerReader"]
 _STATUSES: Final = ("ok", "failed", "refused", "cancelled", "orphaned")
 _LATENCY_SAMPLE: Final = 2_000
 _COLUMNS: Final = tuple(name for name in CallRow.__struct_fields__ if name != "id")
+_ADDED: Final = Totals.__struct_fields__[2:]
+_WHOLE: Final = Cut(size_us=1 << 62)
+"""All time is one piece."""
 _JSON: Final = ("tags", "units", "refusal")
 _FLAGS: Final = ("streamed", "estimated")
 
@@ -109,6 +114,8 @@ class LedgerReader:
         if bucket_us is not None and (bucket_us <= 0 or bucket_us % BUCKET_US):
             msg = f"a time bucket is a multiple of 15 minutes, not {bucket_us} microseconds"
             raise ValueError(msg)
+        if since is not None and until is None and bucket_us is None and service is None:
+            return self._totals_since(since - since % BUCKET_US, tuple(by))
         groups: list[Column[str]] = [rollups.c[name] for name in by]
         query = _sums(rollups, groups)
         if bucket_us is not None:
@@ -121,6 +128,21 @@ class LedgerReader:
         if service is not None:
             query = query.where(rollups.c.service == service)
         return self._totals(query, by)
+
+    def _totals_since(self, since: int, by: tuple[Dimension, ...]) -> tuple[Totals, ...]:
+        """Return the sums of all that began since: what is asked for again and again while a day goes by.
+
+        All but the last hours are remembered, so that it takes no longer in the evening.
+        """
+        extent = self.usage.extent()
+        edge = since if extent is None else max(since, extent[1] - extent[1] % SLOT_US - SLOT_US)
+        asked = Asked(UsageFilter(), by, _WHOLE)
+        pieces = self.usage.rollup_pieces(asked, (since, edge)) if edge > since else []
+        groups: dict[tuple[str | None, ...], list[Totals]] = {} if by else {(): []}
+        for one in chain(*(piece.sums for piece in pieces), self.usage.rollup_sums(UsageFilter(since=edge), by=by)):
+            groups.setdefault(one.group, []).append(one.totals)
+        ordered = sorted(groups.items(), key=lambda item: tuple(value or "" for value in item[0]))
+        return tuple(_added(dict(zip(by, group, strict=True)), rows) for group, rows in ordered)
 
     def job_totals(self, *, limit: int = 50) -> tuple[Totals, ...]:
         """Return the sums of each job, the dearest first; attempts without a job are one group, None."""
@@ -150,7 +172,7 @@ class LedgerReader:
         if service is not None:
             query = query.where(attempts.c.service == service)
         with reading(self._engine) as connection:
-            sample = sorted(connection.execute(query).scalars())
+            sample = sorted(connection.execute(query).scalars().all())
         if not sample:
             return None
         return {share: sample[max(0, math.ceil(share * len(sample)) - 1)] for share in shares}
@@ -201,6 +223,10 @@ def _sums(table: Table, groups: Sequence[Column[str]]) -> Select[*tuple[int, ...
     ]
     named = [column.label(f"by_{column.name}") for column in groups]
     return select(*sums, *counts, *named).group_by(*groups).order_by(*groups)
+
+
+def _added(group: dict[str, str | None], rows: Sequence[Totals]) -> Totals:
+    return Totals(group=group, **{name: sum([getattr(row, name) for row in rows]) for name in _ADDED})
 
 
 def _filtered(where: CallFilter) -> Select[*tuple[object, ...]]:
