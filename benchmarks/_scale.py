@@ -10,13 +10,16 @@ import shutil
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from switchgear.clock import SystemClock
 from switchgear.ledger import Ledger
 from switchgear.ledger.schema import BUCKET_US, SUMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 __all__ = ["DAYS", "build", "jobs_of"]
 
@@ -95,8 +98,10 @@ def add_sums(connection: sqlite3.Connection, first: int) -> None:
         (
             "rollups",
             "bucket_start, service, model, layer, key, status",
-            f"started_at - started_at % {BUCKET_US}, service, coalesce(model, ''), coalesce(layer, ''), "
-            "coalesce(key, ''), status",
+            (
+                f"started_at - started_at % {BUCKET_US}, service, coalesce(model, ''), coalesce(layer, ''), "
+                "coalesce(key, ''), status"
+            ),
         ),
         ("job_totals", "job, status", "coalesce(job, ''), status"),
     ):
