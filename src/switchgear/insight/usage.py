@@ -11,18 +11,19 @@ import msgspec
 from switchgear.insight.buckets import DAY, QUARTER, Bucket, cut_of, days_cut, edges_of
 from switchgear.insight.days import from_micros
 from switchgear.insight.questions import BadQuestion, Span
-from switchgear.insight.usage_rows import Form, Metric, UsageRow, UsageSums, added, as_rows, as_sums
+from switchgear.insight.usage_rows import METRICS, Form, Metric, UsageRow, UsageSums, added, as_rows, as_sums, summed
 from switchgear.ledger.usage_views import ROLLED_UP, Asked, UsageFilter
 from switchgear.ledger.views import Totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from decimal import Decimal
     from zoneinfo import ZoneInfo
 
     from switchgear.insight.sources import UsageLedger, UsagePiece
     from switchgear.ledger.usage_views import UsageSum
 
-__all__ = ["Metric", "UsageQuestion", "UsageReport", "UsageRow", "UsageSums", "added", "from_rows", "usage"]
+__all__ = ["Metric", "UsageQuestion", "UsageReport", "UsageRow", "UsageSums", "added", "from_rows", "summed", "usage"]
 
 _MOST_BUCKETS: Final = 10_000
 _LONGEST_RAW: Final = 93 * DAY
@@ -68,6 +69,11 @@ class UsageReport(msgspec.Struct, frozen=True, kw_only=True):
     total: UsageSums
     not_kept: int
     next: str | None = None
+
+    def value_of(self, sums: UsageSums) -> Decimal | int:
+        """Return the metric that was asked for, of *sums*."""
+        found: Decimal | int = getattr(sums, METRICS[self.metric])
+        return found
 
 
 _Found = tuple[tuple[UsageRow, ...], Totals]

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from switchgear.ledger.usage_views import UsageSum
 
-__all__ = ["Form", "Metric", "UsageRow", "UsageSums", "added", "as_rows", "as_sums"]
+__all__ = ["METRICS", "Form", "Metric", "UsageRow", "UsageSums", "added", "as_rows", "as_sums", "summed"]
 
 Metric = Literal["cost", "tokens_in", "tokens_out", "cached", "reasoning", "calls"]
 """What rows are sorted by, and what their *value* is; ``cached`` is input read from a provider's cache."""
 
 _ADDED: Final = Totals.__struct_fields__[2:]
-_METRICS: Final[dict[Metric, str]] = {
+METRICS: Final[dict[Metric, str]] = {
     "cost": "cost_usd",
     "tokens_in": "input_tokens",
     "tokens_out": "output_tokens",
@@ -108,6 +108,15 @@ def added(rows: Iterable[Totals]) -> Totals:
     return Totals(group={}, **sums)
 
 
+def summed(sums: Iterable[UsageSums]) -> UsageSums:
+    """Return the sum of *sums*."""
+    numbers: dict[str, Any] = dict.fromkeys(_SAME, 0) | {"cost_usd": Decimal(0)}
+    for one in sums:
+        for name in numbers:
+            numbers[name] += getattr(one, name)
+    return UsageSums(**numbers)
+
+
 def as_sums(totals: Totals) -> UsageSums:
     """Return *totals* as they are shown."""
     return UsageSums(**_shown(totals))
@@ -125,7 +134,7 @@ class _Maker:
 
     def __init__(self, form: Form) -> None:
         self._form: Final = form
-        self._value: Final = _METRICS[form.metric]
+        self._value: Final = METRICS[form.metric]
         self._buckets: Final[dict[int | None, dict[str, Any]]] = {
             None: dict.fromkeys(("start", "end", "label")),
         }

@@ -10,8 +10,18 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from sqlalchemy import func, or_, select, text
 
-from switchgear.ledger.engine import reading
-from switchgear.ledger.schema import BUCKET_US, NOT_OK, SLOT_US, SUMS, attempts, events, job_totals, rollups
+from switchgear.ledger.engine import POSTGRES, reading
+from switchgear.ledger.schema import (
+    BUCKET_US,
+    NOT_OK,
+    SLOT_US,
+    SUMS,
+    attempts,
+    events,
+    job_totals,
+    metadata,
+    rollups,
+)
 from switchgear.ledger.usage_queries import UsageReader
 from switchgear.ledger.usage_views import Asked, Cut, UsageFilter
 from switchgear.ledger.views import CallFilter, CallPage, CallRow, EventRow, Totals
@@ -204,6 +214,9 @@ class LedgerReader:
     def size_bytes(self) -> int:
         """Return the size of the database, without what is still in its write-ahead log."""
         with reading(self._engine) as connection:
+            if self._engine.dialect.name == POSTGRES:
+                sizes = [func.pg_total_relation_size(name) for name in metadata.tables]
+                return int(sum(connection.execute(select(*sizes)).one()))
             pages: int = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
             size: int = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
         return pages * size
