@@ -59,14 +59,17 @@ def alone(url: str, *, durability: Durability = "process", create: bool = False)
 
 
 @contextmanager
-def beside(url: str, *, durability: Durability = "process") -> Iterator[Engine]:
+def beside(url: str, *, durability: Durability = "process", create: bool = False) -> Iterator[Engine]:
     """Yield the ledger at *url* for writing while a server may write to it too: only for short transactions.
+
+    *create* makes a missing one.
 
     Raises:
         LedgerError: it does not exist, or its schema is another one.
     """
-    file_of(url)
-    with _opened(open_engine(url, durability=durability)) as engine:
+    if not create or ledger_path(url) is None:
+        file_of(url)
+    with _opened(open_engine(url, durability=durability), create=create) as engine:
         yield engine
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from switchgear.ledger.books import Record
     from switchgear.ledger.commit import Commit
     from switchgear.ledger.engine import Durability
+    from switchgear.ledger.keys import KeyBook
     from switchgear.ledger.lock import LedgerLock
     from switchgear.ledger.reader import LedgerReader
     from switchgear.ledger.recovery import BreakerMemory, LimitMemory, RecentCalls, Spend
@@ -125,6 +126,13 @@ class Ledger:
         from switchgear.ledger.recovery import budget_limits
 
         return budget_limits(self._engine)
+
+    @property
+    def keys(self) -> KeyBook:
+        """Return the Switchgear keys that are kept beside the record."""
+        from switchgear.ledger.keys import KeyBook
+
+        return KeyBook(self._engine)
 
     @property
     def healthy(self) -> bool:

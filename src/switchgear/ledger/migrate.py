@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HEAD", "check", "current", "head", "upgrade"]
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The schema that this program writes. Revisions are numbers, so that older and newer can be told."""
 
 # Alembic's own table, as Alembic makes it.
