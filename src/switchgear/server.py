@@ -184,6 +184,7 @@ def _web_deps(governor: Governor) -> WebDeps:
         governor.state,
         governor.clock,
         config=governor.config,
+        denials=lambda: dict(governor.callers.denials),
         ledger_problem=lambda: None if ledger.healthy else ledger.last_error or "it can't be written",
     )
     return WebDeps(

@@ -71,7 +71,9 @@ def terms_of(config: Config, *, tags: tuple[str, ...], services: tuple[str, ...]
     pairs = tuple(_pair(tag) for tag in tags)
     said = Attribution(job=given.pop("job"), run=given.pop("run"), layer=given.pop("layer"), tags=pairs)
     if cleaned(said) != said:
-        msg = "job, run, layer and tags are at most 256 printable characters, a tag's name 64; of tags there are at most 32"
+        msg = (
+            "job, run, layer and tags are at most 256 printable characters, a tag's name 64; there are at most 32 tags"
+        )
         raise click.UsageError(msg)
     usd, tokens, period = given.pop("limit_usd"), given.pop("limit_tokens"), given.pop("period")
     budget = None

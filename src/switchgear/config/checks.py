@@ -52,6 +52,7 @@ ATTRIBUTES: Final = ("service", "model", "job", "run", "layer", "key")
 _SERVICE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _TAG: Final = re.compile(r"tag\.\S+")
 _UNIT: Final = re.compile(r"[a-z][a-z0-9_]*")
+_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -138,6 +139,11 @@ def _breaker(path: KeyPath, breaker: BreakerConfig) -> Iterator[Problem]:
 
 
 def _key(path: KeyPath, service: ServiceConfig) -> Iterator[Problem]:
+    header = service.api_key_header
+    if header is not None and not _HEADER.fullmatch(header):
+        yield Problem((*path, "api_key_header"), 'must be the name of a header, such as "x-api-key"')
+    elif header is not None and service.api_key_env is None and service.api_key_file is None:
+        yield Problem((*path, "api_key_header"), "of no effect without api_key_env or api_key_file")
     if service.api_key_env is None:
         return
     if service.api_key_file is not None:
@@ -183,6 +189,8 @@ def _prices(path: KeyPath, prices: dict[str, int]) -> Iterator[Problem]:
 def _budget(path: KeyPath, budget: BudgetConfig, services: Iterable[str]) -> Iterator[Problem]:
     if not budget.name.isprintable():
         yield Problem((*path, "name"), "must be one line of text")
+    if budget.name.startswith("key:"):
+        yield Problem((*path, "name"), "key:NAME is what the budget of a Switchgear key is called")
     if budget.limit_usd is None and budget.limit_tokens is None:
         yield Problem(path, "a limit is missing: limit_usd or limit_tokens")
     elif budget.limit_usd is not None and budget.limit_tokens is not None:

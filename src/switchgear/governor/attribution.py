@@ -10,12 +10,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote
 
+from switchgear import context
 from switchgear.calls import NO_ATTRIBUTION, Attribution
+from switchgear.wire.metadata import said_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
-__all__ = ["LONGEST", "MOST_TAGS", "attribution_of", "baggage_of", "cleaned", "described", "with_baggage"]
+    from switchgear.governor.exchange import Asked
+
+__all__ = [
+    "LONGEST",
+    "MOST_TAGS",
+    "attribution_for",
+    "attribution_of",
+    "baggage_of",
+    "cleaned",
+    "described",
+    "with_baggage",
+]
 
 LONGEST: Final = 256
 """Characters of a value."""
@@ -45,6 +58,20 @@ def cleaned(said: Attribution) -> Attribution:
         key=said.key,
         tags=tuple(kept),
     )
+
+
+def attribution_for(asked: Asked, sources: Collection[str]) -> Attribution:
+    """Return whose call *asked* is.
+
+    Headers come first, then baggage, then the body where *sources* tells to read it, then what is
+    in force in Python, then what the caller's key says; but a key that is fixed has the only word.
+    """
+    said = context.merged(baggage_of(asked.headers), attribution_of(asked.headers))
+    if sources:
+        said = context.merged(described(said_in(asked.body, sources)), said)
+    if len(said.tags) > MOST_TAGS:
+        said = cleaned(said)
+    return asked.caller.attributed(context.merged(context.current(), said))
 
 
 def attribution_of(headers: Iterable[tuple[str, str]]) -> Attribution:
@@ -83,12 +110,14 @@ def baggage_of(headers: Iterable[tuple[str, str]]) -> Attribution:
 
 
 def described(said: Mapping[str, object]) -> Attribution:
-    """Return what the members ``job``, ``run``, ``layer`` and ``tags`` (``a=1,b=2``) of *said* say."""
+    """Return what the members ``job``, ``run``, ``layer``, ``tags`` (``a=1,b=2``) and ``user`` (a tag) say."""
     tags: dict[str, str] = {}
     text = said.get("tags")
     if isinstance(text, str):
         pairs = (part.partition("=") for part in text.split(","))
         tags = {name.strip(): value.strip() for name, mark, value in pairs if mark}
+    if isinstance(user := said.get("user"), str):
+        tags.setdefault("user", user)
     nouns = {noun: value for noun in _NOUNS if isinstance(value := said.get(noun), str)}
     return cleaned(Attribution(**nouns, tags=tuple(sorted(tags.items()))))
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from switchgear.clock import Clock
     from switchgear.config.model import Config, ServiceConfig
     from switchgear.events import BudgetChanged, Bus, Event
+    from switchgear.governor.keyring import KeyRing
     from switchgear.governor.planning import Cheaper, Plan
     from switchgear.ledger import Ledger
     from switchgear.ledger.commit import Commit
@@ -83,9 +84,10 @@ class Gate:
         clock: time.
         budgets: the rules made from *config*.
         keys: the provider key of each service that has one of its own.
+        ring: the Switchgear keys in force.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one room, by name
         self,
         *,
         config: Config,
@@ -96,6 +98,7 @@ class Gate:
         clock: Clock,
         budgets: tuple[BudgetRule, ...],
         keys: Mapping[str, str],
+        ring: KeyRing,
     ) -> None:
         self.config: Final = config
         self.state: Final = state
@@ -104,8 +107,10 @@ class Gate:
         self.bus: Final = bus
         self.clock: Final = clock
         self._keys: Final = keys
-        self._planner: Final = Planner(config=config, book=book, budgets=budgets)
-        self._desk: Final = BudgetDesk(budgets=budgets, state=state, ledger=ledger, bus=bus, clock=clock)
+        self._ring: Final = ring
+        self.callers: Final = ring.callers
+        self._planner: Final = Planner(config=config, book=book, budgets=budgets, ring=ring)
+        self._desk: Final = BudgetDesk(budgets=budgets, ring=ring, state=state, ledger=ledger, bus=bus, clock=clock)
 
     def service(self, name: str) -> ServiceConfig:
         """Return the configuration of service *name*.
@@ -224,11 +229,13 @@ class Gate:
         return self._desk.set_budget(name, limit_usd=limit_usd, limit_tokens=limit_tokens, by=by, note=note)
 
     def tick(self) -> None:
-        """Let time take its effect on breakers, and publish what it did. Whoever runs long calls it now and then."""
-        self._publish(self.state.poll(self.clock.moment()))
+        """Let time and changed keys take their effect, and publish it. Whoever runs long calls it now and then."""
+        self._ring.refresh(self.state, now := self.clock.moment())
+        self._publish(self.state.poll(now))
 
     async def atick(self) -> None:
         """The same for a task."""
+        await self._ring.arefresh(self.state, self.clock.moment())
         self._publish(await self.state.apoll(self.clock.moment()))
 
     def _plan(self, call: Call, max_wait_us: int | None, waker: Callable[[], None], cheaper: Cheaper | None) -> Plan:
@@ -287,9 +294,8 @@ class Gate:
     def _reserve(self, plan: Plan, admission: Admission) -> tuple[Admitted, Commit]:
         now = self.clock.moment()
         waited_us = now.mono - plan.asked.mono
-        call = plan.call
         admitted = Admitted(
-            call=call,
+            call=plan.call,
             admission=admission,
             price=plan.price,
             cost=plan.request.cost,
@@ -297,7 +303,7 @@ class Gate:
             waited_us=waited_us,
         )
         row = AttemptReserved(
-            call=call,
+            call=plan.call,
             cost=plan.request.cost,
             price_version=_version(plan.price),
             started_at=now.wall,

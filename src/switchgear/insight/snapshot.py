@@ -54,6 +54,7 @@ class MetricsCollector:
         config: which services are critical, what budgets match, the reporting time zone.
         ledger_problem: returns what is wrong with the ledger as a phrase, None when nothing is.
         rules: the thresholds of the overall status.
+        denials: returns how many requests were turned away for their key, by why.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class MetricsCollector:
         config: Config,
         ledger_problem: Callable[[], str | None] = well,
         rules: HealthRules | None = None,
+        denials: Callable[[], Mapping[str, int]] = dict[str, int],
     ) -> None:
         self._reader = reader
         self._state = state
@@ -76,6 +78,7 @@ class MetricsCollector:
         self._lifetime = PastSums(reader, ("service",))
         self._providers = {name: service.provider or name for name, service in config.services.items()}
         self.ledger_problem = ledger_problem
+        self.denials = denials
 
     def snapshot(self) -> MetricsSnapshot:
         """Return the picture as of now.

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from switchgear.clock import Moment
+    from switchgear.ledger.key_rows import Key
     from switchgear.ledger.usage_views import Cut, Steps, UnitSum, UsageFilter, UsageSum
     from switchgear.ledger.views import CallFilter, CallPage, CallRow, Dimension, EventRow, Totals
     from switchgear.state.base import BreakerView, BudgetView, LimitView
@@ -72,7 +73,10 @@ class UsageLedger(Protocol):
 
 
 class CostLedger(CallLedger, Protocol):
-    """Both: calls one by one, and what reports ask."""
+    """Both: calls one by one, and what reports ask; and who may call."""
+
+    def known_keys(self) -> Sequence[Key]:
+        """Return every Switchgear key there ever was, by name."""
 
     @property
     def usage(self) -> UsageLedger:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from switchgear.errors import LedgerError
 
@@ -103,11 +103,13 @@ class Ledger:
         """Record an event. What happens to calls is in their rows already."""
         return self._submit(event)
 
-    def recent_calls(self, *, since_us: int, cell_us: int, until_us: int | None = None) -> tuple[RecentCalls, ...]:
+    def recent_calls(
+        self, *, since_us: int, cell_us: int, until_us: int | None = None, by: Literal["service", "key"] = "service"
+    ) -> tuple[RecentCalls, ...]:
         """Return what each service was asked since *since_us*; see ``recovery.recent_calls``."""
         from switchgear.ledger.recovery import recent_calls
 
-        return recent_calls(self._engine, since_us=since_us, cell_us=cell_us, until_us=until_us)
+        return recent_calls(self._engine, since_us=since_us, cell_us=cell_us, until_us=until_us, by=by)
 
     def spend(self, *, since_us: int, match: Mapping[str, str], each: str | None = None) -> dict[str | None, Spend]:
         """Return what was spent since *since_us*, by the value of *each*; see ``recovery.spend``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import msgspec
 from sqlalchemy import func, select
@@ -131,19 +131,26 @@ def _settle_orphans(cursor: sqlite3.Cursor, now_us: int) -> int:
 
 
 def recent_calls(
-    engine: Engine, *, since_us: int, cell_us: int, until_us: int | None = None
+    engine: Engine,
+    *,
+    since_us: int,
+    cell_us: int,
+    until_us: int | None = None,
+    by: Literal["service", "key"] = "service",
 ) -> tuple[RecentCalls, ...]:
     """Return what each service was asked from *since_us* to before *until_us*, in cells of *cell_us*, in order of time.
 
-    A cell stands at its latest attempt, so a window that counts it never lets go too early.
+    A cell stands at its latest attempt, so a window that counts it never lets go too early. *by* a
+    key, it is what was asked with each, whatever the service; its name is in the service's place.
     """
+    whose = attempts.c[by]
     cell = attempts.c.started_at // cell_us
     latest = func.max(attempts.c.started_at).label("latest")
     query = (
-        select(attempts.c.service, latest, func.count(), func.sum(_TOKENS))
-        .where(attempts.c.started_at >= since_us, _WENT_OUT)
-        .group_by(attempts.c.service, cell)
-        .order_by(latest, attempts.c.service)
+        select(whose, latest, func.count(), func.sum(_TOKENS))
+        .where(attempts.c.started_at >= since_us, _WENT_OUT, whose.is_not(None))
+        .group_by(whose, cell)
+        .order_by(latest, whose)
     )
     if until_us is not None:
         query = query.where(attempts.c.started_at < until_us)

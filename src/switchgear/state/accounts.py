@@ -38,6 +38,12 @@ class Accounts:
     def __init__(self, rules: Iterable[BudgetRule], now: Moment) -> None:
         self._budgets: Final = {rule.name: Pots(rule, now) for rule in rules}
 
+    def add(self, rule: BudgetRule, past: PastSpend | None, now: Moment) -> None:
+        """Keep one more budget, of which *past* is spent."""
+        if rule.name not in self._budgets:
+            self._budgets[rule.name] = Pots(rule, now)
+            self.restore((), () if past is None else (past,), now)
+
     def room(self, request: AdmissionRequest, now: Moment) -> list[Hold] | Refusal:
         """Return what *request* would hold, or the first budget's no. Then either *hold* it or *leave* it."""
         holds: list[Hold] = []

@@ -13,6 +13,7 @@ from switchgear.web.api import (
     costs,
     forecast,
     health,
+    keys,
     limits,
     metrics,
     probes,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["install_api"]
 
-_NOUNS = (health, metrics, calls, budgets, breakers, limits, services, usage, costs, forecast, probes)
+_NOUNS = (health, metrics, calls, budgets, breakers, limits, services, usage, costs, forecast, keys, probes)
 
 
 def install_api(app: FastAPI, deps: WebDeps) -> None:
