@@ -36,6 +36,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     epoch: str = ""
     owners: int = 1
     rule: str = ""
+    scope: str = ""
     used: int = 0
     needed: int = 0
     unit: Unit = "requests"
@@ -66,6 +67,11 @@ class _ServiceView(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int
 
 
+class _ScopeView(msgspec.Struct, frozen=True, kw_only=True):
+    limits: list[tuple[str, int, int]]
+    waiting: int
+
+
 class _AccountView(msgspec.Struct, frozen=True, kw_only=True):
     budget: str
     spent: int
@@ -84,6 +90,7 @@ class Views(msgspec.Struct, frozen=True, kw_only=True):
     now: int
     services: dict[str, _ServiceView] | list[None]  # a script can't tell an empty map from an empty list
     accounts: list[_AccountView]
+    scopes: dict[str, _ScopeView] | list[None] = []
 
 
 _REPLIES: Final = msgspec.msgpack.Decoder(Reply)
@@ -144,7 +151,7 @@ def refusal_of(service: str, reply: Reply, rules: Rules) -> Refusal:
     """Return the no of a limit, a breaker or a budget, in the words that every state has for it."""
     now = Moment(reply.now, reply.now)
     if reply.kind == "limit":
-        return refusals.rate_limited(service, _limit_denial(reply), now)
+        return refusals.rate_limited(service, _limit_denial(reply), now, reply.scope or None)
     if reply.kind == "budget":
         rule = msgspec.structs.replace(rules.budgets[reply.budget], limit=reply.limit)
         return over_budget(service, rule, _budget_denial(reply), now)
@@ -182,28 +189,23 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     breakers: Sequence[BreakerView]
     limits: Sequence[LimitView]
     budgets: Sequence[BudgetView]
+    scopes: Sequence[LimitView]
 
 
 def views_of(views: Views, rules: Rules, started: int) -> Seen:
     """Return the views that every state has; *started* is since when a breaker that never changed is closed."""
     services = views.services if isinstance(views.services, dict) else {}
+    scopes = views.scopes if isinstance(views.scopes, dict) else {}
     return Seen(
         breakers=tuple(_breaker(name, services[name].breaker, rules, views.now, started) for name in rules.services),
         limits=tuple(
-            LimitView(
-                service=name,
-                rule=rule.name,
-                unit=rule.unit,
-                limit=rule.limit,
-                used=used,
-                window=rule.window_us,
-                waiting=services[name].waiting,
-                free_at=_known(free_at),
-            )
-            for name, its in rules.services.items()
-            for rule in sorted(its.limits, key=lambda one: one.name)
-            for limit, used, free_at in services[name].limits
-            if limit == rule.name
+            view for name, its in rules.services.items() for view in _limits(name, its.limits, services[name])
+        ),
+        scopes=tuple(
+            view
+            for name, limits in sorted(rules.scopes.items())
+            if name in scopes
+            for view in _limits(name, limits, scopes[name])
         ),
         budgets=tuple(
             sorted(
@@ -212,6 +214,24 @@ def views_of(views: Views, rules: Rules, started: int) -> Seen:
             )
         ),
     )
+
+
+def _limits(name: str, limits: Iterable[LimitRule], seen: _ServiceView | _ScopeView) -> list[LimitView]:
+    return [
+        LimitView(
+            service=name,
+            rule=rule.name,
+            unit=rule.unit,
+            limit=rule.limit,
+            used=used,
+            window=rule.window_us,
+            waiting=seen.waiting,
+            free_at=_known(free_at),
+        )
+        for rule in sorted(limits, key=lambda one: one.name)
+        for limit, used, free_at in seen.limits
+        if limit == rule.name
+    ]
 
 
 def _breaker(name: str, seen: dict[str, Any], rules: Rules, now: int, started: int) -> BreakerView:

@@ -19,7 +19,8 @@ end
 local function remember()
   for _, past in ipairs(q.calls) do
     local service = service_of(past.service)
-    if service then limiter.count(service.limiter, math.min(past.at, now), past.requests, past.tokens) end
+    local its = service or (stand.rules[past.service] and stand.open(past.service))
+    if its then limiter.count(its.limiter, math.min(past.at, now), past.requests, past.tokens) end
   end
   for _, past in ipairs(q.limits) do
     redis.call('HSET', prefix, 'limits', 1)
@@ -56,5 +57,6 @@ if epoch ~= q.epoch and not known then
   end
 end
 for _, service in pairs(services) do store.save(service) end
+stand.save()
 for _, pot in pairs(pots) do budget.save(pot, now) end
 return store.reply({ kind = 'done', epoch = epoch, owners = redis.call('ZCARD', prefix .. ':owners') })

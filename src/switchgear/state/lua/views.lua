@@ -9,6 +9,11 @@ for name, rules in pairs(q.services) do
     breaker = breaker.view(service.breaker, now), limits = limiter.usage(service.limiter, now), waiting = service.s.waiting,
   }
 end
+local scopes = {}
+for _, one in ipairs(q.scopes) do
+  local scope = stand.open(one.name)
+  scopes[one.name] = { limits = limiter.usage(scope.limiter, now), waiting = scope.s.waiting }
+end
 local function view(name, value)
   local pot = budget.open(prefix, store.account(name, value), now)
   if pot.new and value then
@@ -27,4 +32,4 @@ end
 for name, one in pairs(q.budgets) do
   if not one.rule.each then view(name, nil) end
 end
-return store.reply({ services = services, accounts = accounts })
+return store.reply({ services = services, accounts = accounts, scopes = scopes })
