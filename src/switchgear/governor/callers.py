@@ -111,7 +111,7 @@ class Callers:
     def __init__(self, *, required: bool = False) -> None:
         self._required: Final = required
         self._known: dict[str, tuple[Key, KeySecret, Caller]] = {}
-        self.denials: Final[dict[Why, int]] = {}
+        self.denials: Final[dict[str, int]] = {}
 
     def know(self, keys: Iterable[Key]) -> None:
         """Know *keys* from now on, and no others."""
