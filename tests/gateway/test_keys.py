@@ -90,11 +90,19 @@ def make_key(server: Server, name: str = "ci", *, expires_at: int | None = None,
     return secret
 
 
-def ask(server: Server, secret: str | None, service: str = "llm", **more: object) -> httpx2.Response:
+def ask(
+    server: Server,
+    secret: str | None,
+    service: str = "llm",
+    *,
+    headers: dict[str, str] | None = None,
+    model: str = "m",
+    metadata: dict[str, str] | None = None,
+) -> httpx2.Response:
     """Ask *service* for a chat as an SDK of OpenAI does."""
-    headers = {} if secret is None else {"authorization": f"Bearer {secret}"}
-    headers |= more.pop("headers", {})  # type: ignore[arg-type]  # passed on by name
-    return httpx2.post(f"{server.url}/{service}/v1/chat/completions", json={**CHAT, **more}, headers=headers)
+    sent = {} if secret is None else {"authorization": f"Bearer {secret}"}
+    body = {**CHAT, "model": model} | ({} if metadata is None else {"metadata": metadata})
+    return httpx2.post(f"{server.url}/{service}/v1/chat/completions", json=body, headers={**sent, **(headers or {})})
 
 
 def rows(server: Server) -> tuple[CallRow, ...]:
@@ -310,9 +318,9 @@ def test_who_says_what_about_a_call(start: Start) -> None:
     server = start()
     secret = make_key(server, job="k", run="k", layer="k", tags={"key": "k", "x": "k"})
     baggage = "switchgear.job=b,switchgear.run=b,switchgear.tag.a%20b=%C3%A9%0Ax,other=1"
-    body = {"metadata": {"job": "m", "layer": "m", "tags": "x=m"}}
+    metadata = {"job": "m", "layer": "m", "tags": "x=m"}
 
-    ask(server, secret, headers={"x-switchgear-job": "h", "baggage": baggage}, **body)
+    ask(server, secret, headers={"x-switchgear-job": "h", "baggage": baggage}, metadata=metadata)
 
     (row,) = rows(server)
     assert (row.job, row.run, row.layer, row.key) == ("h", "b", "m", "ci")

@@ -16,7 +16,7 @@ from switchgear.policies.leases import Lease, Leases
 from switchgear.policies.limit_rule import Grant, LimitDenial, LimitRule, Queued
 from switchgear.policies.line import AGING, Plan, Waiter, pushed_too_far
 from switchgear.policies.pace import Pace
-from switchgear.policies.window import NEVER, NOWHERE
+from switchgear.policies.window import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -151,22 +151,14 @@ class Limiter:
             self._close(grant, now)
 
     def renew(self, grant: Grant, now: Moment) -> bool:
-        """Count *grant* at *now* instead of when it was taken; False: there is no room for it any more.
-
-        For a call that could not go at once for other reasons: its limits count when it goes. What
-        it is counted by in their windows may have left them meanwhile, and others taken the room.
-        """
+        """Count *grant* at *now*, when its call can go, instead of when it was taken; False: it does not fit now."""
         self._catch_up(now)
         self._undo(grant)
-        if not self._bounds.have_room(grant.tokens, now):
-            grant.cells = [NOWHERE] * len(grant.cells)  # nothing is counted for it any more
-            return False
-        again = self._bounds.take(grant.tokens, now.mono)
-        grant.bounds, grant.cells = again.bounds, again.cells
-        if self._pace is not None:
+        fits = self._bounds.renew(grant, now)
+        if fits and self._pace is not None:
             self._pace.took(grant.tokens, now.mono, self._bounds.gap(grant.tokens))
         self._plan = None
-        return True
+        return fits
 
     def remember(self, at: int, requests: int, tokens: int, now: Moment) -> None:
         """Count past calls at monotonic *at*, told in order of time, before the first *ask*."""
