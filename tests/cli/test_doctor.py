@@ -31,7 +31,7 @@ def test_a_sound_machine_passes(filled: Path, run: Run, monkeypatch: pytest.Monk
     lines = result.out.splitlines()
     assert (result.code, result.err) == (0, "")
     assert lines[0] == "ok    config      switchgear.toml, services: 2, budgets: 3"
-    assert "schema 0002, 4 calls)" in lines[1]
+    assert "schema 0004, 4 calls)" in lines[1]
     assert lines[-1] == "0 failed, 0 warnings, 8 ok"
 
 

@@ -230,12 +230,16 @@ class Gate:
 
     def tick(self) -> None:
         """Let time and changed keys take their effect, and publish it. Whoever runs long calls it now and then."""
-        self._ring.refresh(self.state, now := self.clock.moment())
+        now = self.clock.moment()
+        self.ledger.sweep(now)
+        self._ring.refresh(self.state, now)
         self._publish(self.state.poll(now))
 
     async def atick(self) -> None:
         """The same for a task."""
-        await self._ring.arefresh(self.state, self.clock.moment())
+        now = self.clock.moment()
+        self.ledger.sweep(now)
+        await self._ring.arefresh(self.state, now)
         self._publish(await self.state.apoll(self.clock.moment()))
 
     def _plan(self, call: Call, max_wait_us: int | None, waker: Callable[[], None], cheaper: Cheaper | None) -> Plan:
@@ -278,15 +282,9 @@ class Gate:
 
     def _refuse(self, plan: Plan, refusal: Refusal, events: tuple[Event, ...]) -> Commit:
         now = self.clock.moment()
-        commit = self.ledger.refuse(
-            AttemptRefused(
-                call=plan.call,
-                refusal=refusal,
-                cost=plan.request.cost,
-                at=now.wall,
-                waited_us=now.mono - plan.asked.mono,
-            )
-        )
+        waited = now.mono - plan.asked.mono
+        row = AttemptRefused(call=plan.call, refusal=refusal, cost=plan.request.cost, at=now.wall, waited_us=waited)
+        commit = self.ledger.refuse(row)
         self._publish(events)
         self.bus.publish((CallRefused(call=plan.call, refusal=refusal, at=now.wall),))
         return commit
