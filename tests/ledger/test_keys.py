@@ -12,7 +12,7 @@ from switchgear.ledger.key_rows import KeyTerms
 from switchgear.ledger.keys import KeyBook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -108,3 +108,24 @@ def test_many_at_once_all_get_theirs(url: str, book: KeyBook) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(make, range(16)))
     assert (len(book.all()), book.revision()) == (16, 16)
+
+
+@pytest.mark.e2e
+def test_gateways_on_postgres_share_their_keys(make_postgres: Callable[[], str]) -> None:
+    """What one process makes, ends or turns the others read; of changes at once none is lost."""
+    url = make_postgres()
+
+    def make(at: int) -> str:
+        with beside(url, create=True) as engine:
+            return KeyBook(engine).create(f"k{at}", KeyTerms(tags={"a": "b"}), at=at, by="me")[1]
+
+    made = [make(0)]
+    with ThreadPoolExecutor(4) as pool:
+        made += pool.map(make, range(1, 8))
+    with beside(url) as engine:
+        book = KeyBook(engine)
+        book.revoke("k1", at=9, by="me")
+        book.rotate("k2", at=9, by="me", grace=5)
+        assert (len(book.all()), book.revision()) == (8, 10)
+        assert [key.name for key in book.all() if key.state(10) == "revoked"] == ["k1"]
+        assert len(set(made)) == 8
