@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx2
 
 from switchgear.clock import MICROS
+from switchgear.governor.callers import ANYBODY
 from switchgear.governor.exchange import Asked, Exchange
 
 if TYPE_CHECKING:
+    from switchgear.governor.callers import Caller
     from switchgear.governor.gate import Gate
     from switchgear.governor.headers import Headers
 
-__all__ = ["exchange_of", "onward", "raw_headers"]
+__all__ = ["CALLER", "exchange_of", "onward", "raw_headers"]
+
+CALLER: Final = "switchgear.caller"
+"""The extension of a request that says who makes it, a *Caller*; without it, nobody that we know."""
 
 _FIRST: Final = 1
 
@@ -26,7 +31,9 @@ def exchange_of(gate: Gate, service: str, request: httpx2.Request, body: bytes) 
         url = httpx2.URL(base)
         if _same_origin(request.url, url):
             path = path.removeprefix(url.raw_path.decode("ascii").rstrip("/"))
-    return Exchange(gate, service, Asked(method=request.method, path=path, headers=raw_headers(request), body=body))
+    caller: Caller = request.extensions.get(CALLER, ANYBODY)
+    asked = Asked(method=request.method, path=path, headers=raw_headers(request), body=body, caller=caller)
+    return Exchange(gate, service, asked)
 
 
 def onward(exchange: Exchange, request: httpx2.Request, *, asked: str, left_us: int) -> httpx2.Request:
@@ -38,7 +45,7 @@ def onward(exchange: Exchange, request: httpx2.Request, *, asked: str, left_us: 
         asked: the service that it was for; the attempt may be at another one.
         left_us: microseconds until the call's deadline; no time-out of a later attempt is longer.
     """
-    extensions = dict(request.extensions)
+    extensions = {name: value for name, value in request.extensions.items() if name != CALLER}
     url = _target(exchange, request.url)
     if exchange.call.service != asked:
         target = (httpx2.URL(exchange.url).raw_path.rstrip(b"/").decode("ascii") + exchange.path).encode("ascii")

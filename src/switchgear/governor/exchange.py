@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from switchgear import context
 from switchgear.calls import NO_USAGE, Call, Outcome, new_call_id
 from switchgear.clock import MICROS, micros
 from switchgear.errors import ConfigError
 from switchgear.governor.allowance import Allowance
-from switchgear.governor.headers import CREDENTIALS, OURS, attribution_of, first, forwardable, trace_of
+from switchgear.governor.attribution import attribution_for, with_baggage
+from switchgear.governor.callers import ANYBODY, Caller, DeniedError
+from switchgear.governor.headers import CREDENTIALS, OURS, first, forwardable, trace_of
 from switchgear.money import to_usd
 from switchgear.policies.retry import Failure, Repeat, is_turned_away
 from switchgear.wire.dialects import dialect_for
@@ -60,12 +61,14 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         path: path and query below the service's base URL, e.g. ``/v1/chat/completions``.
         headers: as received.
         body: the whole request body.
+        caller: who makes it, as the gateway knows.
     """
 
     method: str
     path: str
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
+    caller: Caller = ANYBODY
 
 
 class Exchange:
@@ -77,7 +80,8 @@ class Exchange:
         asked: the caller's request.
 
     Raises:
-        ConfigError: no such service.
+        ConfigError: no such service; or the key that it names is missing, where the caller brings none.
+        DeniedError: the caller may not ask for this model.
     """
 
     def __init__(self, gate: Gate, service: str, asked: Asked) -> None:
@@ -90,7 +94,12 @@ class Exchange:
             method=asked.method, path=endpoint, content_type=first(asked.headers, "content-type"), body=asked.body
         )
         self.body: Final = self._dialect.outgoing(self.facts, asked.body)
-        self.headers: Final = self._outgoing_headers(service)
+        denied = asked.caller.denied_model(self.facts.model, billable=self.facts.billable)
+        if denied is not None:
+            raise DeniedError(denied)
+        attribution = attribution_for(asked, self._config.attribution_from)
+        out = self._outgoing_headers(service)
+        self.headers: Final = with_baggage(out, attribution) if self._config.gateway else out
         trace_id, parent = trace_of(asked.headers)
         window = gate.book.max_output(service, self.facts.model)
         bound = self.facts.bound_within(
@@ -101,7 +110,7 @@ class Exchange:
             service=service,
             endpoint=endpoint,
             model=self.facts.model,
-            attribution=context.merged(context.current(), attribution_of(asked.headers)),
+            attribution=attribution,
             bound=bound or self.facts.bound,
             bounded=self.facts.max_output_given and self.facts.input_bounded,
             tier=self.facts.tier,
@@ -150,7 +159,10 @@ class Exchange:
         body = with_model(self._asked.body, model) if self.facts.is_json else None
         if body is None:
             return None
-        self._cheaper = Exchange(self._gate, self.call.service, msgspec.structs.replace(self._asked, body=body))
+        try:
+            self._cheaper = Exchange(self._gate, self.call.service, msgspec.structs.replace(self._asked, body=body))
+        except DeniedError:
+            return None  # a budget's cheaper model is no way around what the caller's key allows
         same = {"id": self.call.id, "attempt": self.call.attempt}
         return msgspec.structs.replace(self._cheaper.call, **same) if self._cheaper.facts.model == model else None
 
@@ -164,6 +176,11 @@ class Exchange:
     def watch(self, admitted: Admitted) -> None:
         """Let budgets stop the answer if it passes what is reserved for it."""
         self._allowance = Allowance(self._gate, admitted)
+
+    @property
+    def caller(self) -> Caller:
+        """Who makes the request."""
+        return self._asked.caller
 
     @property
     def path(self) -> str:
@@ -356,17 +373,28 @@ class Exchange:
 
     def _outgoing_headers(self, service: str) -> Headers:
         asked = self._asked
-        drop = ["host", "content-length"]
-        key = self._gate.key_of(service)
-        if key is not None:
+        auth = self._auth(service)
+        drop = ["host", "content-length", *asked.caller.carried, *(name for name, _ in auth)]
+        if auth or asked.caller.key is not None:
             drop += ["authorization", "x-api-key", "api-key"]
         if self.facts.adds_usage:
             drop.append("accept-encoding")  # a chunk can only be taken out of what can be read
         out = forwardable(asked.headers, *drop)
         if self.facts.adds_usage:
             out.append(("accept-encoding", "identity"))
-        if key is not None:
-            out += self._dialect.auth_headers(key)
+        out += auth
         if asked.body or first(asked.headers, "content-length") is not None:
             out.append(("content-length", str(len(self.body))))
         return out
+
+    def _auth(self, service: str) -> tuple[tuple[str, str], ...]:
+        """Return the headers that carry the service's own key; none: what the caller brings goes on."""
+        key, header = self._gate.key_of(service), self._config.api_key_header
+        if key is None:
+            if self._asked.caller.key is not None and (variable := self._config.api_key_env) is not None:
+                msg = f"service {service!r} has no provider key to send a Switchgear caller with: {variable} is not set"
+                raise ConfigError(msg)
+            return ()
+        if header is None:
+            return self._dialect.auth_headers(key)
+        return ((header.lower(), f"Bearer {key}" if header.lower() == "authorization" else key),)

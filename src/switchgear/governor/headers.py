@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from switchgear.calls import Attribution
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["CREDENTIALS", "OURS", "Headers", "attribution_of", "first", "forwardable", "trace_of"]
+__all__ = ["CREDENTIALS", "OURS", "Headers", "first", "forwardable", "trace_of"]
 
 Headers = list[tuple[str, str]]
 
@@ -42,25 +40,6 @@ def forwardable(headers: Iterable[tuple[str, str]], *also: str) -> Headers:
     named = {name.strip().lower() for key, value in kept if key.lower() == "connection" for name in value.split(",")}
     drop = _HOP_BY_HOP | named | set(also)
     return [(key, value) for key, value in kept if (low := key.lower()) not in drop and not low.startswith(OURS)]
-
-
-def attribution_of(headers: Iterable[tuple[str, str]]) -> Attribution:
-    """Return what the ``x-switchgear-job``, ``-run``, ``-layer`` and ``-tags`` headers say.
-
-    Tags are written ``name=value`` and separated by commas.
-    """
-    found: dict[str, str] = {}
-    tags: list[tuple[str, str]] = []
-    for key, value in headers:
-        low = key.lower()
-        if low == "x-switchgear-tags":
-            pairs = (part.partition("=") for part in value.split(","))
-            tags += [(name.strip(), text.strip()) for name, mark, text in pairs if mark and name.strip()]
-        elif low in {"x-switchgear-job", "x-switchgear-run", "x-switchgear-layer"} and value:
-            found[low.removeprefix(OURS)] = value
-    return Attribution(
-        job=found.get("job"), run=found.get("run"), layer=found.get("layer"), tags=tuple(sorted(dict(tags).items()))
-    )
 
 
 def first(headers: Iterable[tuple[str, str]], name: str) -> str | None:
