@@ -9,7 +9,7 @@ import msgspec
 
 from switchgear.calls import NO_USAGE
 from switchgear.errors import LedgerError
-from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed
+from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed, ConfigChanged
 from switchgear.ledger import sql
 from switchgear.ledger.encoding import event_row, json_text, refused_row, reserved_row, settled_row
 from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Record", "enter", "transaction", "write_tally"]
 
-Record = AttemptReserved | AttemptSettled | AttemptRefused | BreakerChanged | BudgetChanged | BudgetCrossed
+Record = (
+    AttemptReserved | AttemptSettled | AttemptRefused | BreakerChanged | BudgetChanged | BudgetCrossed | ConfigChanged
+)
 """What can be written."""
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed
+from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed, ConfigChanged
 
 if TYPE_CHECKING:
     from switchgear.calls import Call, Usage
@@ -133,9 +133,12 @@ def settled_row(record: AttemptSettled, *, seq: int, model: str | None) -> Value
     )
 
 
-def event_row(event: BreakerChanged | BudgetChanged | BudgetCrossed) -> Values:
+def event_row(event: BreakerChanged | BudgetChanged | BudgetCrossed | ConfigChanged) -> Values:
     """Return *event* in the columns of ``sql.EVENT``."""
     fields = msgspec.to_builtins(event)
     kind = fields.pop("type")
-    subject = event.service if isinstance(event, BreakerChanged) else event.budget
+    if isinstance(event, ConfigChanged):
+        subject = "configuration"
+    else:
+        subject = event.service if isinstance(event, BreakerChanged) else event.budget
     return event.at, kind, subject, json_text(fields)

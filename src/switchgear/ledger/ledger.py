@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from switchgear.clock import Clock
-    from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed
+    from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed, ConfigChanged
     from switchgear.ledger.books import Record
     from switchgear.ledger.commit import Commit
     from switchgear.ledger.engine import Durability
@@ -98,7 +98,7 @@ class Ledger:
         """Record a call that the gate turned away."""
         return self._submit(row)
 
-    def record(self, event: BreakerChanged | BudgetChanged | BudgetCrossed) -> Commit:
+    def record(self, event: BreakerChanged | BudgetChanged | BudgetCrossed | ConfigChanged) -> Commit:
         """Record an event. What happens to calls is in their rows already."""
         return self._submit(event)
 

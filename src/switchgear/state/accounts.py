@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from switchgear.events import BudgetCrossed
 from switchgear.policies.budget_refusal import denial_of, over_budget
 from switchgear.policies.pots import Pots
 from switchgear.state.base import Account, BudgetView
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from switchgear.calls import Refusal
     from switchgear.clock import Moment
@@ -36,7 +38,8 @@ class Accounts:
     """Every budget with its pots."""
 
     def __init__(self, rules: Iterable[BudgetRule], now: Moment) -> None:
-        self._budgets: Final = {rule.name: Pots(rule, now) for rule in rules}
+        self._configured = {rule.name: rule for rule in rules}
+        self._budgets = {name: Pots(rule, now) for name, rule in self._configured.items()}
 
     def room(self, request: AdmissionRequest, now: Moment) -> list[Hold] | Refusal:
         """Return what *request* would hold, or the first budget's no. Then either *hold* it or *leave* it."""
@@ -110,16 +113,33 @@ class Accounts:
             events += _crossings(Account(budget, value), pot, shares, now)
         return old, events
 
+    def reconfigure(
+        self, rules: Iterable[BudgetRule], limits: Iterable[PastLimit], spend: Iterable[PastSpend], now: Moment
+    ) -> list[BudgetCrossed]:
+        """Hold to *rules*; return the crossings of limits that are lower now.
+
+        A budget that counts what it counted goes on counting, with the limit that somebody has set
+        as long as the configured one is the same. Any other begins with what is remembered of it.
+        """
+        events: list[BudgetCrossed] = []
+        old, self._configured = self._configured, {rule.name: rule for rule in rules}
+        kept: dict[str, Pots] = {}
+        for name, rule in self._configured.items():
+            before = old.get(name)
+            if before is None or before.counted != rule.counted:
+                continue
+            pots = kept[name] = self._budgets[name]
+            limit = pots.rule.limit if rule.limit == before.limit else rule.limit
+            for value, pot, shares in pots.adopt(msgspec.structs.replace(rule, limit=limit), now):
+                events += _crossings(Account(name, value), pot, shares, now)
+        new = {name: Pots(rule, now) for name, rule in self._configured.items() if name not in kept}
+        _remember(new, limits, spend, now)
+        self._budgets = kept | new
+        return events
+
     def restore(self, limits: Iterable[PastLimit], spend: Iterable[PastSpend], now: Moment) -> None:
         """Take over what is remembered; budgets that are configured no more are left out."""
-        for changed in limits:
-            if changed.budget in self._budgets:
-                self._budgets[changed.budget].change(changed.limit, now)
-        for past in spend:
-            pots = self._budgets.get(past.account.budget)
-            if pots is not None:
-                amount = past.cost if pots.rule.unit == "usd" else past.tokens
-                pots.remember(past.account.value, amount, past.unpriced, now)
+        _remember(self._budgets, limits, spend, now)
 
     def views(self, now: Moment) -> tuple[BudgetView, ...]:
         """Return one view for each account, sorted."""
@@ -129,6 +149,19 @@ class Accounts:
             for value, pot in pots.pots(now)
         ]
         return tuple(sorted(views, key=lambda view: (view.budget, view.value or "")))
+
+
+def _remember(
+    budgets: Mapping[str, Pots], limits: Iterable[PastLimit], spend: Iterable[PastSpend], now: Moment
+) -> None:
+    for changed in limits:
+        if changed.budget in budgets:
+            budgets[changed.budget].change(changed.limit, now)
+    for past in spend:
+        pots = budgets.get(past.account.budget)
+        if pots is not None:
+            amount = past.cost if pots.rule.unit == "usd" else past.tokens
+            pots.remember(past.account.value, amount, past.unpriced, now)
 
 
 def _expected(rule: BudgetRule, request: AdmissionRequest) -> int:

@@ -11,17 +11,15 @@ from collections import deque
 from threading import get_ident
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from switchgear.calls import Refusal
 from switchgear.clock import micros
 from switchgear.events import BreakerChanged
 from switchgear.locks import patiently
-from switchgear.policies.breaker import Breaker, BreakerRule, Change, Permit
-from switchgear.policies.limiter import Grant, LimitDenial, Limiter, LimitRule, Queued
+from switchgear.policies.limiter import Grant, LimitDenial, Queued
 from switchgear.state import refusals
 from switchgear.state.accounts import Accounts, Hold
 from switchgear.state.base import Admission, BreakerView, LimitView, Waiting
+from switchgear.state.service import Service, ServiceRules, past_calls
 from switchgear.state.twins import Twins
 
 if TYPE_CHECKING:
@@ -30,26 +28,11 @@ if TYPE_CHECKING:
     from switchgear.calls import Outcome
     from switchgear.clock import Moment
     from switchgear.events import BudgetCrossed, Event
+    from switchgear.policies.breaker import Change, Permit
     from switchgear.policies.budget import BudgetRule
     from switchgear.state.base import AdmissionRequest, BudgetView, History
 
 __all__ = ["MemoryState", "ServiceRules"]
-
-
-class ServiceRules(msgspec.Struct, frozen=True, kw_only=True):
-    """The rules of one service."""
-
-    limits: tuple[LimitRule, ...]
-    breaker: BreakerRule
-
-
-class _Service:
-    __slots__ = ("breaker", "limiter", "since")
-
-    def __init__(self, rules: ServiceRules) -> None:
-        self.limiter: Final = Limiter(rules.limits)
-        self.breaker: Final = Breaker(rules.breaker)
-        self.since: int | None = None  # epoch microseconds of the last change; None: never changed
 
 
 class _Held:
@@ -58,7 +41,7 @@ class _Held:
     __slots__ = ("grant", "holds", "permit", "service", "since", "tokens")
 
     def __init__(
-        self, service: _Service, grant: Grant, permit: Permit, tokens: int, holds: list[Hold], since: int
+        self, service: Service, grant: Grant, permit: Permit, tokens: int, holds: list[Hold], since: int
     ) -> None:
         self.service = service
         self.since: Final = since
@@ -97,11 +80,13 @@ class MemoryState(Twins):
         self._lock: Final = threading.Lock()
         self._inside: Final = _Inside(self._enter, self._leave)
         self._owner = 0  # the thread that is in a verb
-        self._late: Final[deque[Callable[[], _Service | None]]] = deque()
-        self._services: Final = {name: _Service(rules) for name, rules in sorted(services.items())}
+        self._late: Final[deque[Callable[[], Service | None]]] = deque()
+        # Those that are configured no more stay known: calls in flight hold something in them.
+        self._services = {name: Service(rules) for name, rules in services.items()}
+        self._shown = tuple(sorted(services))
         self._accounts: Final = Accounts(budgets, started)
         self._held: dict[int, _Held] = {}
-        self._slots: dict[int, tuple[_Service, int]] = {}
+        self._slots: dict[int, tuple[Service, int]] = {}
         self._next = 1
         self._events: list[Event] = []
         self._started: Final = started.wall
@@ -155,22 +140,44 @@ class MemoryState(Twins):
             return old, tuple(events)
 
     def restore(self, history: History, now: Moment) -> None:
+        past = past_calls(history, now)
         with self._inside:
-            for past in history.calls:
-                if past.service in self._services:
-                    at = now.mono - (now.wall - past.at)
-                    self._services[past.service].limiter.remember(min(at, now.mono), past.requests, past.tokens, now)
+            for name, service in self._services.items():
+                for calls in past.get(name, ()):
+                    service.limiter.remember(calls.at, calls.requests, calls.tokens, now)
             self._accounts.restore(history.limits, history.spend, now)
             for memory in history.breakers:
-                service = self._services.get(memory.service)
-                if service is not None and memory.state in {"open", "half_open"}:
-                    until = now.mono if memory.until is None else now.mono - (now.wall - memory.until)
-                    service.breaker.remember(until=until, opened_times=memory.opened_times, reason=memory.reason)
-                    service.since = memory.at
+                if memory.service in self._services:
+                    self._services[memory.service].remember(memory, now)
+
+    def reconfigure(
+        self, services: Mapping[str, ServiceRules], budgets: Iterable[BudgetRule], history: History, now: Moment
+    ) -> tuple[Event, ...]:
+        past = past_calls(history, now)
+        memories = {memory.service: memory for memory in history.breakers}
+        wakers: list[Callable[[], None]] = []
+        with self._inside:
+            known = dict(self._services)
+            for name, rules in services.items():
+                service = known.get(name)
+                if service is None:
+                    service = known[name] = Service(ServiceRules(limits=(), breaker=rules.breaker))
+                    if name in memories:
+                        service.remember(memories[name], now)
+                if service.limiter.rules != rules.limits:
+                    service.limiter.reconfigure(rules.limits, now, past.get(name, ()))
+                service.breaker.reconfigure(rules.breaker)
+                wakers += self._wakers(service)
+            self._services, self._shown = known, tuple(sorted(services))
+            self._events += self._accounts.reconfigure(budgets, history.limits, history.spend, now)
+            events = self._drain()
+        for waker in wakers:
+            waker()
+        return events
 
     def breakers(self, now: Moment) -> Sequence[BreakerView]:
         with self._inside:
-            return tuple(self._breaker_view(name, service, now) for name, service in self._services.items())
+            return tuple(self._breaker_view(name, self._services[name], now) for name in self._shown)
 
     def limits(self, now: Moment) -> Sequence[LimitView]:
         with self._inside:
@@ -185,7 +192,8 @@ class MemoryState(Twins):
                     waiting=service.limiter.waiting,
                     free_at=None if free_at is None else now.wall + free_at - now.mono,
                 )
-                for name, service in self._services.items()
+                for name in self._shown
+                for service in (self._services[name],)
                 for rule, used, free_at in sorted(service.limiter.usage(now), key=lambda row: row[0].name)
             )
 
@@ -211,7 +219,7 @@ class MemoryState(Twins):
         while self._late:
             self._give(self._late.popleft())
 
-    def _give(self, give: Callable[[], _Service | None]) -> None:
+    def _give(self, give: Callable[[], Service | None]) -> None:
         """Run *give* under the lock, and wake whoever it lets go.
 
         A finalizer may give something back in the middle of another verb of the same thread: that
@@ -229,13 +237,13 @@ class MemoryState(Twins):
         for waker in wakers:
             waker()
 
-    def _withdraw(self, slot: int, now: Moment) -> _Service | None:
+    def _withdraw(self, slot: int, now: Moment) -> Service | None:
         service, place = self._slots.pop(slot, (None, 0))
         if service is not None:
             service.limiter.withdraw(place, now)
         return service
 
-    def _cancel(self, admission: Admission, now: Moment) -> _Service | None:
+    def _cancel(self, admission: Admission, now: Moment) -> Service | None:
         held = self._held.pop(admission.number, None)
         if held is None:
             return None
@@ -244,7 +252,7 @@ class MemoryState(Twins):
         self._accounts.release(held.holds, now)
         return held.service
 
-    def _settle(self, admission: Admission, outcome: Outcome, cost: int | None, now: Moment) -> _Service | None:
+    def _settle(self, admission: Admission, outcome: Outcome, cost: int | None, now: Moment) -> Service | None:
         held = self._held.pop(admission.number, None)
         if held is None:
             return None
@@ -261,7 +269,7 @@ class MemoryState(Twins):
         return held.service
 
     def _admit(
-        self, service: _Service, request: AdmissionRequest, now: Moment, slot: int | None
+        self, service: Service, request: AdmissionRequest, now: Moment, slot: int | None
     ) -> Admission | Waiting | Refusal:
         name, breaker = request.service, service.breaker
         leave = breaker.leave  # of a closed circuit, which has nothing to ask and nothing to note
@@ -301,14 +309,14 @@ class MemoryState(Twins):
             limiter.pause_until(now.mono + micros(outcome.retry_after), now)
 
     @staticmethod
-    def _give_back(service: _Service, place: Grant | Queued, now: Moment) -> None:
+    def _give_back(service: Service, place: Grant | Queued, now: Moment) -> None:
         if isinstance(place, Queued):
             service.limiter.withdraw(place.slot, now)
         else:
             service.limiter.cancel(place, now)
 
     def _resume(
-        self, service: _Service, request: AdmissionRequest, now: Moment, slot: int
+        self, service: Service, request: AdmissionRequest, now: Moment, slot: int
     ) -> Grant | Queued | LimitDenial:
         entry = self._slots.pop(slot, None)
         answer = None if entry is None else service.limiter.resume(entry[1], now)
@@ -322,7 +330,7 @@ class MemoryState(Twins):
         return number
 
     @staticmethod
-    def _wakers(service: _Service) -> list[Callable[[], None]]:
+    def _wakers(service: Service) -> list[Callable[[], None]]:
         wakers = service.limiter.wakers
         if not wakers:
             return wakers
@@ -336,7 +344,7 @@ class MemoryState(Twins):
         events, self._events = tuple(self._events), []
         return events
 
-    def _note(self, name: str, service: _Service, change: Change | None, now: Moment) -> None:
+    def _note(self, name: str, service: Service, change: Change | None, now: Moment) -> None:
         if change is None:
             return
         service.since = now.wall
@@ -353,7 +361,7 @@ class MemoryState(Twins):
             )
         )
 
-    def _breaker_view(self, name: str, service: _Service, now: Moment) -> BreakerView:
+    def _breaker_view(self, name: str, service: Service, now: Moment) -> BreakerView:
         breaker = service.breaker
         calls, failed, probes = breaker.counts(now.mono)
         ready = breaker.state == "open" and now.mono >= breaker.until

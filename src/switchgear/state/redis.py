@@ -91,7 +91,6 @@ class RedisState:
             ledger=ledger,
             server_time=server_time,
         )
-        self._rules: Final = rules
         self._recall: Final = recall
         self._timeout: Final = timeout_us
         self._when_down: Final = when_down
@@ -160,6 +159,20 @@ class RedisState:
             _log.exception("starting without the shared state; when_down = %r", self._when_down)
         if self._server_time:  # where time is not the server's nothing happens by itself
             self._keeper.start()
+
+    def reconfigure(
+        self, services: Mapping[str, ServiceRules], budgets: Iterable[BudgetRule], history: History, now: Moment
+    ) -> tuple[Event, ...]:
+        """Bring other rules along from the next verb on: every verb carries its own. Other processes keep theirs."""
+        before = self._session.rules
+        self._session.rules = Rules(services, budgets, before)
+        try:
+            self._run(self._session.join(now, history))
+        except BaseException:
+            self._session.rules = before
+            raise
+        self._fallback.reconfigure(now)
+        return self._session.events()
 
     def poll(self, now: Moment) -> tuple[Event, ...]:
         if self._polls(now):
@@ -344,7 +357,7 @@ class RedisState:
         return due
 
     def _views(self, now: Moment) -> Seen:
-        return views_of(self._run(self._session.views(now)), self._rules, self._started.wall)
+        return views_of(self._run(self._session.views(now)), self._session.rules, self._started.wall)
 
     @staticmethod
     def _check_limit(limit: int) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from switchgear.state.base import Admission, Waiting
+from switchgear.state.base import Admission, History, Waiting
 from switchgear.state.memory import MemoryState
 
 if TYPE_CHECKING:
@@ -65,6 +65,12 @@ class Fallback:
             self._slots[number] = answer.slot
             return msgspec.structs.replace(answer, slot=number)
         return answer
+
+    def reconfigure(self, now: Moment) -> None:
+        """Keep to the rules that the session has now."""
+        with self._lock:
+            if self._local is not None:
+                self._local.reconfigure(self._shares(), (), History(), now)
 
     def withdraw(self, slot: int | None, now: Moment) -> bool:
         """Give *slot* back if it is one of ours, and tell whether it is."""

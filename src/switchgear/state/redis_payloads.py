@@ -95,7 +95,7 @@ class Payloads:
         server_time: bool,
     ) -> None:
         self.epoch = ""
-        self._rules: Final = rules
+        self.rules = rules
         self._owner: Final = owner
         self._ledger: Final = ledger
         self._clock: Final = clock
@@ -133,7 +133,7 @@ class Payloads:
             number=number,
             again=again,
             till=self._now(at) + self._late,
-            service=self._rules.service(request.service),
+            service=self.rules.service(request.service),
             max_wait=request.max_wait_us,
             accounts=self._accounts(request.accounts, at),
             can_degrade=request.can_degrade,
@@ -141,7 +141,7 @@ class Payloads:
 
     def withdrawal(self, number: int, service: str, at: Moment) -> Ask:
         """Give the place of *number* back."""
-        return self._ask("withdraw", at, number=number, service=self._rules.service(service))
+        return self._ask("withdraw", at, number=number, service=self.rules.service(service))
 
     def finish(self, finish: Finish, at: Moment) -> Ask:
         """Tell how a call ended."""
@@ -149,7 +149,7 @@ class Payloads:
             "finish",
             at,
             number=finish.number,
-            service=self._rules.service(finish.service),
+            service=self.rules.service(finish.service),
             accounts=self._accounts(finish.accounts, at),
             tokens=finish.tokens,
             cost=finish.cost,
@@ -172,7 +172,7 @@ class Payloads:
             at,
             **_need(request),
             number=held.number,
-            service=self._rules.service(request.service),
+            service=self.rules.service(request.service),
             accounts=self._accounts(request.accounts, at),
         )
 
@@ -189,7 +189,7 @@ class Payloads:
 
     def limit(self, budget: str, limit: int, at: Moment) -> Ask:
         """Give *budget* another limit."""
-        marks = msgspec.structs.replace(self._rules.budgets[budget], limit=limit).marks
+        marks = msgspec.structs.replace(self.rules.budgets[budget], limit=limit).marks
         return self._ask("set_limit", at, limit=limit, marks=marks, accounts=self._accounts((Account(budget),), at))
 
     def renewal(self, at: Moment) -> Ask:
@@ -198,7 +198,7 @@ class Payloads:
 
     def polling(self, at: Moment) -> Ask:
         """Let time take its effect on open circuits."""
-        return self._ask("poll", at, services=self._rules.all_services())
+        return self._ask("poll", at, services=self.rules.all_services())
 
     def viewing(self, at: Moment) -> Ask:
         """Look at everything."""
@@ -206,7 +206,7 @@ class Payloads:
 
     def reaping(self, at: Moment) -> Ask:
         """Settle what dead processes held."""
-        return self._everything("reap", at, most=_REAP)
+        return self._everything("reap", at, retired=True, most=_REAP)
 
     def joining(self, history: History, held: Iterable[Held], at: Moment) -> Ask:
         """Register, tell what the ledger remembers, hold again what was *held*."""
@@ -215,7 +215,7 @@ class Payloads:
             at,
             fresh=secrets.token_hex(8),
             ledger=self._ledger,
-            **_remembered(history, self._rules),
+            **_remembered(history, self.rules),
             held=[
                 {
                     **_need(one.request),
@@ -236,9 +236,11 @@ class Payloads:
         }
         return Ask(verb, msgspec.msgpack.encode({**base, **facts}))
 
-    def _everything(self, verb: str, at: Moment, **facts: object) -> Ask:
-        rules = self._rules
-        return self._ask(verb, at, services=rules.all_services(), budgets=rules.all_budgets(self._now(at)), **facts)
+    def _everything(self, verb: str, at: Moment, *, retired: bool = False, **facts: object) -> Ask:
+        rules = self.rules
+        services = rules.all_services(retired=retired)
+        budgets = rules.all_budgets(self._now(at), retired=retired)
+        return self._ask(verb, at, services=services, budgets=budgets, **facts)
 
     def _now(self, at: Moment) -> int:
         """Return the server's time, as far as we know."""
@@ -246,7 +248,7 @@ class Payloads:
 
     def _accounts(self, accounts: Iterable[Account], at: Moment) -> list[dict[str, Any]]:
         now = self._now(at)
-        found = (self._rules.account(account, now) for account in accounts)
+        found = (self.rules.account(account, now) for account in accounts)
         return [one for one in found if one is not None]
 
 

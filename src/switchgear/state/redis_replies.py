@@ -146,9 +146,9 @@ def refusal_of(service: str, reply: Reply, rules: Rules) -> Refusal:
     if reply.kind == "limit":
         return refusals.rate_limited(service, _limit_denial(reply), now)
     if reply.kind == "budget":
-        rule = msgspec.structs.replace(rules.budgets[reply.budget], limit=reply.limit)
+        rule = msgspec.structs.replace(rules.rule_of(reply.budget), limit=reply.limit)
         return over_budget(service, rule, _budget_denial(reply), now)
-    breaker = Breaker(rules.services[service].breaker)
+    breaker = Breaker(rules.rules_of(service).breaker)
     breaker.failures = reply.failures
     ready_at = _known(reply.ready_at)
     breaker.state = "half_open" if ready_at is None else "open"
@@ -188,7 +188,12 @@ def views_of(views: Views, rules: Rules, started: int) -> Seen:
     """Return the views that every state has; *started* is since when a breaker that never changed is closed."""
     services = views.services if isinstance(views.services, dict) else {}
     return Seen(
-        breakers=tuple(_breaker(name, services[name].breaker, rules, views.now, started) for name in rules.services),
+        # Rules may have changed since the question was asked.
+        breakers=tuple(
+            _breaker(name, services[name].breaker, rules, views.now, started)
+            for name in rules.services
+            if name in services
+        ),
         limits=tuple(
             LimitView(
                 service=name,
@@ -201,6 +206,7 @@ def views_of(views: Views, rules: Rules, started: int) -> Seen:
                 free_at=_known(free_at),
             )
             for name, its in rules.services.items()
+            if name in services
             for rule in sorted(its.limits, key=lambda one: one.name)
             for limit, used, free_at in services[name].limits
             if limit == rule.name
