@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Difference", "Setting", "differences", "effective"]
 
-Value = str | int | float | bool | list[object] | None
+Value = str | int | float | bool | list[Any] | None
 
 _URLS: Final = frozenset({"url", "base_url"})
 """Keys whose value may hold a name and a password."""

@@ -46,11 +46,13 @@ class _Section(BaseModel):
 
 
 class ServerConfig(_Section):
-    """Where Switchgear listens and in which time zone it cuts days."""
+    """Where Switchgear listens, in how many processes, how it ends, and in which time zone it cuts days."""
 
     host: StrictStr = "127.0.0.1"
     port: Annotated[StrictInt, Field(ge=0, le=65535)] = 8400
     reporting_timezone: StrictStr = "UTC"
+    workers: Positive = 1
+    shutdown_timeout: Duration = Field(default="30s")  # type: ignore[assignment]  # validated into microseconds
 
 
 class LedgerConfig(_Section):

@@ -34,12 +34,18 @@ class BudgetDesk:
     """
 
     def __init__(self, *, budgets: Iterable[BudgetRule], state: State, ledger: Ledger, bus: Bus, clock: Clock) -> None:
-        self._rules: Final = {rule.name: rule for rule in budgets}
+        self._rules = {rule.name: rule for rule in budgets}
         self._state: Final = state
         self._ledger: Final = ledger
         self._bus: Final = bus
         self._clock: Final = clock
         self._lock: Final = threading.Lock()
+
+    def adopt(self, budgets: Iterable[BudgetRule]) -> None:
+        """Know *budgets* from now on."""
+        rules = {rule.name: rule for rule in budgets}
+        with self._lock:
+            self._rules = rules
 
     def set_budget(
         self,

@@ -73,6 +73,7 @@ def assess(  # noqa: PLR0913 - one keyword for each thing that health depends on
     calls: Mapping[str, ServiceCalls],
     ledger_problem: str | None = None,
     state_problem: str | None = None,
+    notes: Iterable[HealthReason] = (),
     rules: HealthRules,
 ) -> SystemHealth:
     """Return the status with its reasons, the worst first; see the module for the rules."""
@@ -83,6 +84,7 @@ def assess(  # noqa: PLR0913 - one keyword for each thing that health depends on
         *(reason for budget in budgets for reason in _of_budget(budget, rules)),
         *(reason for limit in limits for reason in _of_limit(limit, rules)),
         *_of_errors(errors, rules),
+        *notes,
     ]
     reasons.sort(key=lambda reason: _SEVERITY[reason.status])
     return SystemHealth(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from switchgear.insight.metrics import (
         BudgetMetrics,
         CircuitBreakerMetrics,
+        HealthReason,
         RateLimitMetrics,
         SystemHealth,
         TokenMetrics,
@@ -53,6 +54,7 @@ class MetricsCollector:
         clock: the time of the picture.
         config: which services are critical, what budgets match, the reporting time zone.
         ledger_problem: returns what is wrong with the ledger as a phrase, None when nothing is.
+        notes: returns what else there is to say of this process, for instance that it is about to end.
         rules: the thresholds of the overall status.
     """
 
@@ -64,18 +66,24 @@ class MetricsCollector:
         *,
         config: Config,
         ledger_problem: Callable[[], str | None] = well,
+        notes: Callable[[], tuple[HealthReason, ...]] = tuple,
         rules: HealthRules | None = None,
     ) -> None:
         self._reader = reader
         self._state = state
         self._clock = clock
-        self._config = config
-        self._zone = ZoneInfo(config.server.reporting_timezone)
+        self._notes = notes
         self._rules = rules or HealthRules()
         self._past = PastSums(reader, _SHARES)
         self._lifetime = PastSums(reader, ("service",))
-        self._providers = {name: service.provider or name for name, service in config.services.items()}
         self.ledger_problem = ledger_problem
+        self.adopt(config)
+
+    def adopt(self, config: Config) -> None:
+        """Read by *config* from now on."""
+        self._config = config
+        self._zone = ZoneInfo(config.server.reporting_timezone)
+        self._providers = {name: service.provider or name for name, service in config.services.items()}
 
     def snapshot(self) -> MetricsSnapshot:
         """Return the picture as of now.
@@ -104,6 +112,7 @@ class MetricsCollector:
             errors=errors,
             calls=self._service_calls([breaker.service for breaker in breakers], hour_rows, month),
             ledger_problem=self.ledger_problem(),
+            notes=self._notes(),
             rules=self._rules,
         )
         return MetricsSnapshot(
@@ -139,6 +148,7 @@ class MetricsCollector:
                 calls={},
                 ledger_problem=str(error) if of_ledger else self.ledger_problem(),
                 state_problem=None if of_ledger else str(error),
+                notes=self._notes(),
                 rules=self._rules,
             )
 

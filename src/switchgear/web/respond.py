@@ -17,6 +17,7 @@ __all__ = ["answer", "describe", "documented"]
 _REF: Final = "#/components/schemas/{name}"
 _PROBLEMS: Final = {
     400: "A query key or value that is not valid",
+    403: "Not allowed to whoever asks",
     404: "Nothing of that name",
     503: "The ledger can't be read",
 }

@@ -10,6 +10,7 @@ from switchgear.web.api import (
     breakers,
     budgets,
     calls,
+    config,
     costs,
     forecast,
     health,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["install_api"]
 
-_NOUNS = (health, metrics, calls, budgets, breakers, limits, services, usage, costs, forecast, probes)
+_NOUNS = (health, metrics, calls, budgets, breakers, limits, services, usage, costs, forecast, config, probes)
 
 
 def install_api(app: FastAPI, deps: WebDeps) -> None:
