@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final, Literal, NoReturn
 
 import click
 
@@ -28,12 +28,25 @@ SERVER_PACKAGES: Final = ("fastapi", "jinja2", "prometheus_client", "uvicorn")
 @click.command(
     cls=Command,
     name="serve",
-    examples=("switchgear serve", "switchgear serve --config switchgear.toml --port 8401"),
+    examples=(
+        "switchgear serve",
+        "switchgear serve --config switchgear.toml --port 8401",
+        "switchgear serve --workers 2                   with a shared state and ledger",
+        "switchgear serve --only dashboard --port 8402  beside a server that runs",
+    ),
 )
 @config_option
 @click.option("--host", metavar="HOST", help="Address to listen on, instead of server.host.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port, instead of server.port; 0: one that is free.")
-def command(config_path: Path | None, host: str | None, port: int | None) -> int:
+@click.option("--workers", type=click.IntRange(1), help="Processes, instead of server.workers.")
+@click.option("--only", type=click.Choice(["gateway", "dashboard"]), help="Serve one half of it.")
+def command(
+    config_path: Path | None,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    only: Literal["gateway", "dashboard"] | None,
+) -> int:
     """Run the gateway, the API and the dashboard.
 
     Prints `ready http://HOST:PORT` when it answers. SIGTERM or Ctrl-C: calls in flight get
@@ -51,7 +64,7 @@ def command(config_path: Path | None, host: str | None, port: int | None) -> int
     from switchgear.server import Origin, serve
 
     origin = Origin(current, lambda: load_sourced(path, environ=os.environ))
-    return serve(origin, host=host, port=port, only=None, announce=_announce)
+    return serve(origin, host=host, port=port, only=only, workers=workers, announce=_announce)
 
 
 def require_server() -> None:

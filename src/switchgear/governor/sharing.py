@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["shared_state"]
 
 
-def shared_state(config: Config, *, recall: Callable[[], History], clock: Clock) -> AsyncState:
+def shared_state(config: Config, *, recall: Callable[[], History], clock: Clock, join: bool = True) -> AsyncState:
     """Return the live numbers at ``state.url``, which have been told what *recall* returns.
 
-    They ask *recall* again whenever their server has lost its data.
+    They ask *recall* again whenever their server has lost its data. *join* False: only to look at.
 
     Raises:
         StateError: they can't be reached, and ``state.when_down`` is ``closed``.
@@ -46,6 +46,8 @@ def shared_state(config: Config, *, recall: Callable[[], History], clock: Clock)
         lease_us=config.state.lease,
         when_down=config.state.when_down,
     )
+    if not join:
+        return state
     try:
         state.restore(recall(), clock.moment())
     except BaseException:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from switchgear.server.running import Origin, Server
+from switchgear.server.parts import Origin
+from switchgear.server.running import Server
 from switchgear.server.serving import serve
 
 __all__ = ["Origin", "Server", "serve"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from switchgear.clients.governor import Governor
 from switchgear.config.effective import effective
@@ -13,58 +13,21 @@ from switchgear.gateway.proxy import Proxy
 from switchgear.governor.reload import Reloader
 from switchgear.insight.metrics import HealthReason
 from switchgear.insight.snapshot import MetricsCollector
+from switchgear.server.dashboard import watch
+from switchgear.server.parts import Parts
 from switchgear.version import __version__
 from switchgear.web.app import create_app
 from switchgear.web.deps import ProcessFacts, WebDeps
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from switchgear.clock import Clock
-    from switchgear.config.load import Sourced
     from switchgear.config.model import Config
     from switchgear.events import ConfigChanged
-    from switchgear.gateway.asgi import ASGIApp
+    from switchgear.server.parts import Origin, Side
 
-__all__ = ["Origin", "Parts", "Side", "compose"]
-
-Side = Literal["gateway", "dashboard"]
-
-
-class Origin(NamedTuple):
-    """Where a configuration is from.
-
-    Attributes:
-        current: it, with where each value comes from.
-        read: returns the same as it is now; raises ConfigError.
-        told: called when it has been read again because somebody asked this process over its API.
-    """
-
-    current: Sourced
-    read: Callable[[], Sourced]
-    told: Callable[[], None] = lambda: None
-
-
-class Parts(NamedTuple):
-    """What a server serves.
-
-    Attributes:
-        governor: the gate; None: there is none.
-        front: returns the app, given what is to be done when it begins and ends.
-        config: returns the configuration in force.
-        reload: has it read again; None: it can't be.
-        tick: to be called once a second or so.
-        aclose: lets go of what the running loop holds.
-        close: lets go of everything else; the second time does nothing.
-    """
-
-    governor: Governor | None
-    front: Callable[[Callable[[], Awaitable[None]], Callable[[], Awaitable[None]]], ASGIApp]
-    config: Callable[[], Config]
-    reload: Callable[[str], ConfigChanged | None] | None
-    tick: Callable[[], Awaitable[None]]
-    aclose: Callable[[], Awaitable[None]]
-    close: Callable[[], None]
+__all__ = ["compose"]
 
 
 def compose(
@@ -75,12 +38,14 @@ def compose(
     Raises:
         LedgerError, StateError, ConfigError: something can't be opened, and nothing is left open.
     """
+    if only == "dashboard":
+        return watch(config, clock=clock, origin=origin, ending=ending)
     with ExitStack() as undo:
         governor = Governor(config, clock=clock)
         undo.callback(governor.close)
         proxy = Proxy(governor)
         deps = _deps(governor, origin, ending)
-        control = cast("Any", create_app(deps))
+        control = cast("Any", create_app(deps, pages=only is None))
         undo.pop_all()
 
     async def aclose() -> None:

@@ -15,7 +15,7 @@ import uvicorn
 
 from switchgear.clock import MICROS, SystemClock
 from switchgear.errors import SwitchgearError
-from switchgear.server.composing import Origin, compose
+from switchgear.server.composing import compose
 from switchgear.server.lifecycle import Lifecycle, answering_the_cancelled
 from switchgear.server.listening import listen, require_guarded, url_of
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from switchgear.clients.governor import Governor
     from switchgear.clock import Clock
     from switchgear.config.model import Config
-    from switchgear.server.composing import Side
+    from switchgear.server.parts import Origin, Side
 
-__all__ = ["Origin", "Server"]
+__all__ = ["Server"]
 
 _BACKLOG: Final = 2048
 _TICK: Final = 1.0

@@ -16,8 +16,8 @@ from switchgear.web.theme import ThemeSwitch
 __all__ = ["create_app"]
 
 
-def create_app(deps: WebDeps) -> FastAPI:
-    """Return the app. It only reads; it has no lifespan and starts nothing."""
+def create_app(deps: WebDeps, *, pages: bool = True) -> FastAPI:
+    """Return the app, *pages* False: without those for people. It has no lifespan and starts nothing."""
     app = FastAPI(
         title="Switchgear",
         version=deps.version,
@@ -25,10 +25,11 @@ def create_app(deps: WebDeps) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    pages = Pages(deps)
-    install_problems(app, pages.error)
+    rendered = Pages(deps)
+    install_problems(app, rendered.error)
     install_api(app, deps)
-    install_pages(app, deps, pages)
+    if pages:
+        install_pages(app, deps, rendered)
     app.mount("/static", HashedFiles(directory=STATIC_DIR), name="static")
     app.add_middleware(ThemeSwitch)
     app.add_middleware(SecurityHeaders)

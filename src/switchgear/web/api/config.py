@@ -68,9 +68,7 @@ def add_routes(router: APIRouter, deps: WebDeps) -> None:
         if request.headers.get(_HEADER) != "1" or not _is_from_here(request):
             raise Problem(403, _NOT_A_BROWSER)
         if deps.reload is None:
-            raise Problem(
-                503, "This process only reads: have the configuration read again by one that serves the gateway."
-            )
+            raise Problem(503, "This process can't take over another configuration; one that serves the gateway can.")
         try:
             change = deps.reload("api")
         except ConfigError as error:
