@@ -262,7 +262,7 @@ def test_the_command_has_it_read_again(served: Served) -> None:
     served.write(more="\n[services.llm2]\nlimts = 1\n")
     wrong = subprocess.run(command, capture_output=True, text=True, check=False)
     assert wrong.returncode == 2
-    assert wrong.stderr.startswith(f"{served.config}:20: services.llm2")
+    assert f"not valid: {served.config}:20: services.llm2" in wrong.stderr
 
 
 def _limit(url: str) -> int:

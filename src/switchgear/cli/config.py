@@ -73,12 +73,12 @@ def reload(config_path: Path | None, url: str | None, as_json: bool) -> None:  #
     It is checked first: if something is wrong, each problem is told (exit code 2) and nothing changes.
     Calls in flight are not touched. SIGHUP to the server does the same.
     """
-    from switchgear.cli.fetch import order
+    from switchgear.cli.fetch import send
     from switchgear.cli.source import server_url
 
     # The file may be wrong, which the server will tell; then only its address is not known from it.
     named = url or os.environ.get("SWITCHGEAR_URL")
-    found = order(named or server_url(read(config_path), None), "/api/config/reload")
+    found = send(named or server_url(read(config_path), None), "/api/config/reload", {})
     if as_json:
         print_json(found)
         return

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from switchgear.cli.errors import UnreachableError
 from switchgear.errors import ConfigError
 
-__all__ = ["fetch", "order"]
+__all__ = ["fetch", "send"]
 
 _PATIENCE: Final = 10.0
 
@@ -25,20 +25,47 @@ def fetch(url: str, path: str) -> dict[str, Any]:
         ConfigError: *url* is no address.
         UnreachableError: nobody answers there, or somebody else does.
     """
-    return _asked(url, path, None)
+    try:
+        return _ask(url, urllib.request.Request(url.rstrip("/") + path))  # noqa: S310 - the scheme is checked before it is opened
+    except urllib.error.HTTPError as error:
+        msg = f"the server at {url} answers {path} with HTTP {error.code}; is it a Switchgear?"
+        raise UnreachableError(msg) from None
 
 
-def order(url: str, path: str) -> dict[str, Any]:
-    """Have the server at *url* do what *path* stands for; return the JSON object that it answers.
+def send(url: str, path: str, body: dict[str, Any], *, method: str = "POST") -> dict[str, Any]:
+    """Send *body* as JSON to *path* of the server at *url*, and return the JSON object that it answers.
 
     Raises:
-        ConfigError: *url* is no address, or the server says that something is wrong.
-        UnreachableError: as *fetch*.
+        ConfigError: *url* is no address, or the server says what is wrong with the request.
+        UnreachableError: nobody answers there, or somebody else does.
     """
-    return _asked(url, path, b"")
+    request = urllib.request.Request(  # noqa: S310 - the scheme is checked before it is opened
+        url.rstrip("/") + path,
+        data=json.dumps(body).encode(),
+        headers={"content-type": "application/json"},
+        method=method,
+    )
+    try:
+        return _ask(url, request)
+    except urllib.error.HTTPError as error:
+        detail = _detail(error)
+        if detail is None:
+            msg = f"the server at {url} answers {path} with HTTP {error.code}; is it a Switchgear of this version?"
+            raise UnreachableError(msg) from None
+        raise ConfigError(detail) from None
 
 
-def _asked(url: str, path: str, body: bytes | None) -> dict[str, Any]:
+def _detail(error: urllib.error.HTTPError) -> str | None:
+    """Return what a problem+json answer says."""
+    try:
+        found = json.load(error)
+    except (OSError, ValueError):
+        return None
+    detail = found.get("detail") if isinstance(found, dict) else None
+    return detail.rstrip(".") if isinstance(detail, str) else None
+
+
+def _ask(url: str, request: urllib.request.Request) -> dict[str, Any]:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         msg = f'--url: not an address such as "http://127.0.0.1:8400": {url!r}'
@@ -46,14 +73,10 @@ def _asked(url: str, path: str, body: bytes | None) -> dict[str, Any]:
     # A proxy is for other machines; most answer an error for this one.
     handlers = [urllib.request.ProxyHandler({})] if _is_this_machine(parts.hostname) else []
     try:
-        request = urllib.request.Request(url.rstrip("/") + path, data=body, headers={"x-switchgear-admin": "1"})  # noqa: S310 - http or https
         with urllib.request.build_opener(*handlers).open(request, timeout=_PATIENCE) as response:
             found = json.load(response)
-    except urllib.error.HTTPError as error:
-        if body is not None and (problem := _problem(error)):
-            raise ConfigError(problem) from None
-        msg = f"the server at {url} answers {path} with HTTP {error.code}; is it a Switchgear?"
-        raise UnreachableError(msg) from None
+    except urllib.error.HTTPError:
+        raise
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         msg = f"no server at {url}: {getattr(reason, 'strerror', None) or reason}"
@@ -64,16 +87,6 @@ def _asked(url: str, path: str, body: bytes | None) -> dict[str, Any]:
         msg = f"what answers at {url} is not a Switchgear"
         raise UnreachableError(msg)
     return found
-
-
-def _problem(error: urllib.error.HTTPError) -> str | None:
-    """Return what the server says is wrong; None: it is no Switchgear."""
-    try:
-        found = json.load(error)
-    except (OSError, ValueError, http.client.HTTPException):
-        return None
-    problems = found.get("problems") if isinstance(found, dict) else None
-    return "\n".join(map(str, problems)) if isinstance(problems, list) else found.get("detail")
 
 
 def _is_this_machine(host: str) -> bool:

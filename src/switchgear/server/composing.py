@@ -80,6 +80,7 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool])
         clock=governor.clock,
         version=__version__,
         started_at=governor.clock.moment().wall,
+        commands=governor,
         ending=ending,
         process=ProcessFacts(pid=os.getpid(), workers=governor.config.server.workers),
     )

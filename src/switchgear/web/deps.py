@@ -13,6 +13,7 @@ from switchgear.config.model import Config
 from switchgear.events import ConfigChanged
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.insight.sources import CostLedger
+from switchgear.web.commands import Commands
 
 __all__ = ["ProcessFacts", "WebDeps"]
 
@@ -26,7 +27,7 @@ class ProcessFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebDeps(msgspec.Struct, kw_only=True):
-    """Everything that the API and the pages read, and the one thing that they command.
+    """Everything that the API and the pages read, and what they command.
 
     Attributes:
         collector: metrics, health, and the live numbers.
@@ -40,6 +41,7 @@ class WebDeps(msgspec.Struct, kw_only=True):
             can't.
         ending: returns whether the process is about to end.
         process: what there is to say of the process that answers.
+        commands: what people may change; None: this dashboard only reads.
     """
 
     collector: MetricsCollector
@@ -52,6 +54,7 @@ class WebDeps(msgspec.Struct, kw_only=True):
     reload: Callable[[str], ConfigChanged | None] | None = None
     ending: Callable[[], bool] = bool
     process: ProcessFacts = ProcessFacts()
+    commands: Commands | None = None
 
     @property
     def zone(self) -> ZoneInfo:

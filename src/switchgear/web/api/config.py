@@ -21,7 +21,7 @@ __all__ = ["BODIES", "add_routes"]
 
 _HEADER: Final = "x-switchgear-admin"
 _NOT_A_BROWSER: Final = (
-    f"This changes the server, so the request needs the header `{_HEADER}: 1` "
+    f"This changes the server, so the request needs the header `{_HEADER}: 1` or a JSON body "
     "(which another site's page can't send), and has to come from this machine."
 )
 
@@ -65,7 +65,7 @@ def add_routes(router: APIRouter, deps: WebDeps) -> None:
     )
     def reload(request: Request) -> Response:
         read_query(request, NoQuery)
-        if request.headers.get(_HEADER) != "1" or not _is_from_here(request):
+        if not _is_meant(request) or not _is_from_here(request):
             raise Problem(403, _NOT_A_BROWSER)
         if deps.reload is None:
             raise Problem(503, "This process can't take over another configuration; one that serves the gateway can.")
@@ -78,6 +78,11 @@ def add_routes(router: APIRouter, deps: WebDeps) -> None:
             ) from None
         changes = () if change is None else change.changes
         return answer(Reloaded(changes=tuple(ChangedKey(key=key, old=old, new=new) for key, old, new in changes)))
+
+
+def _is_meant(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return request.headers.get(_HEADER) == "1" or kind == "application/json"
 
 
 def _is_from_here(request: Request) -> bool:
