@@ -146,7 +146,11 @@ def test_a_budget_that_one_reload_brings_holds_in_both_to_the_nano(fleet: Fleet,
     with Ledger.open(fleet.ledger, clock=SystemClock(), writable=False) as ledger:
         _until(lambda: len(ledger.reader.events(kind="config_changed")) == 2)
 
-    threads = [threading.Thread(target=lambda: [fleet.call() for _ in range(10)]) for _ in range(4)]
+    def ten() -> None:
+        for _ in range(10):
+            fleet.call()
+
+    threads = [threading.Thread(target=ten) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
