@@ -17,7 +17,7 @@ COMMANDS: Final = {
     "init": ("switchgear.cli.init", "Write a commented configuration."),
     "status": ("switchgear.cli.status", "Show how things are, on one screen."),
     "doctor": ("switchgear.cli.doctor", "Check the installation and the configuration."),
-    "config": ("switchgear.cli.config", "Show and check the configuration, and have it read again."),
+    "config": ("switchgear.cli.config", "Show and check the configuration, and have a running server read it again."),
     "services": ("switchgear.cli.services", "Show the services, their breakers and limits."),
     "budgets": ("switchgear.cli.budgets", "Show what budgets hold and what is left."),
     "usage": ("switchgear.cli.usage", "Show usage and cost over time and by group."),
