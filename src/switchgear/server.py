@@ -9,7 +9,7 @@ import logging
 import socket
 import threading
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import uvicorn
 
@@ -18,7 +18,9 @@ from switchgear.clock import SystemClock
 from switchgear.errors import ConfigError
 from switchgear.gateway.front import Front
 from switchgear.gateway.loopback import is_loopback
+from switchgear.gateway.protocol import protocol_for
 from switchgear.gateway.proxy import Proxy
+from switchgear.gateway.serving import Counter
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.version import __version__
 from switchgear.web.app import create_app
@@ -73,6 +75,8 @@ class Server:
         host: overrides ``server.host``.
         port: overrides ``server.port``; 0 takes a free one.
         clock: time.
+        data_path: ``hot`` serves requests for services from the gateway's own protocol, ``plain``
+            as an ASGI app, the slower reference (docs/decisions/0011).
 
     Raises:
         ConfigError: the port is in use, or the address is not a loopback one.
@@ -80,7 +84,13 @@ class Server:
     """
 
     def __init__(
-        self, config: Config, *, host: str | None = None, port: int | None = None, clock: Clock | None = None
+        self,
+        config: Config,
+        *,
+        host: str | None = None,
+        port: int | None = None,
+        clock: Clock | None = None,
+        data_path: Literal["hot", "plain"] = "hot",
     ) -> None:
         clock = clock if clock is not None else SystemClock()
         address = host if host is not None else config.server.host
@@ -90,6 +100,7 @@ class Server:
             self.governor: Final = Governor(config, clock=clock)
             undo.callback(self.governor.close)
             proxy = Proxy(self.governor)
+            self._counter: Final = Counter(self.governor) if data_path == "hot" else None
             control = create_app(_web_deps(self.governor))
             undo.pop_all()
         self._front: Final = Front(
@@ -110,6 +121,7 @@ class Server:
         config = uvicorn.Config(
             cast("Any", self._front),
             lifespan="on",
+            http="httptools" if self._counter is None else cast("Any", protocol_for(self._counter)),
             ws="none",
             log_config=None,
             access_log=False,
@@ -161,6 +173,8 @@ class Server:
             with suppress(asyncio.CancelledError):
                 await self._ticker
         await proxy.aclose()
+        if self._counter is not None:
+            await self._counter.aclose()
         await self.governor.state.aclose()
 
 

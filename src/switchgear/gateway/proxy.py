@@ -15,6 +15,7 @@ import httpx2
 from switchgear.clients.async_transport import AsyncGovernedTransport
 from switchgear.errors import LedgerError, StateError
 from switchgear.gateway.problems import send_problem
+from switchgear.gateway.targets import leads_astray
 
 if TYPE_CHECKING:
     from switchgear.config.model import ServiceConfig
@@ -61,6 +62,9 @@ class Proxy:
         raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
         _, name, rest = raw_path.split(b"/", 2) if raw_path.count(b"/") > 1 else (b"", raw_path.strip(b"/"), b"")
         service = name.decode("latin-1")
+        if leads_astray(raw_path):
+            await send_problem(send, 400, "Bad request", "the request target has dot segments or a fragment")
+            return
         config = self._gate.config.services.get(service)
         if config is None:
             known = sorted(self._gate.config.services)

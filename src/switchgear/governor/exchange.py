@@ -60,12 +60,14 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         path: path and query below the service's base URL, e.g. ``/v1/chat/completions``.
         headers: as received.
         body: the whole request body.
+        unread: the body is none of our business: it goes on as it comes, once, and is not in *body*.
     """
 
     method: str
     path: str
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
+    unread: bool = False
 
 
 class Exchange:
@@ -171,8 +173,15 @@ class Exchange:
         return self._asked.path
 
     @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return self._asked.method
+
+    @property
     def repeat(self) -> Repeat:
         """After which failures the request may go out again."""
+        if self._asked.unread:
+            return "unsent"
         if self._asked.method.upper() in _IDEMPOTENT or first(self._asked.headers, "idempotency-key"):
             return "always"
         return "turned_away" if self.facts.surface == "other" else "answered"
@@ -364,7 +373,7 @@ class Exchange:
 
     def _outgoing_headers(self, service: str) -> Headers:
         asked = self._asked
-        drop = ["host", "content-length"]
+        drop = ["host"] if asked.unread else ["host", "content-length"]
         key = self._gate.key_of(service)
         if key is not None:
             drop += ["authorization", "x-api-key", "api-key"]
@@ -375,6 +384,6 @@ class Exchange:
             out.append(("accept-encoding", "identity"))
         if key is not None:
             out += self._dialect.auth_headers(key)
-        if asked.body or first(asked.headers, "content-length") is not None:
+        if not asked.unread and (asked.body or first(asked.headers, "content-length") is not None):
             out.append(("content-length", str(len(self.body))))
         return out

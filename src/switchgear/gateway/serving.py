@@ -1,0 +1,132 @@
+"""From a request of the gateway's own protocol to its answer, through the gate."""
+
+from __future__ import annotations
+
+import logging
+import random
+from typing import TYPE_CHECKING, Final
+
+from switchgear.clients.async_stream import drive
+from switchgear.clients.journey import Answer, journey
+from switchgear.errors import LedgerError, StateError
+from switchgear.gateway.faults import FAULTS, UpstreamError, UpstreamTimeout
+from switchgear.gateway.inbound import Problem
+from switchgear.gateway.pool import Outgoing
+from switchgear.gateway.problems import problem
+from switchgear.gateway.upstreams import routes_of
+from switchgear.governor.attempts import Attempts
+from switchgear.governor.exchange import Asked, Exchange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from switchgear.clients.journey import Arrival
+    from switchgear.clients.passage import Passage
+    from switchgear.gateway.inbound import Inbound
+    from switchgear.gateway.upstreams import Route, Upstream
+    from switchgear.governor.gate import Gate
+
+__all__ = ["Counter", "no_such_service"]
+
+_log = logging.getLogger("switchgear.gateway")
+
+
+def no_such_service(service: str, known: Mapping[str, object]) -> Problem:
+    """Return the answer to a path that names no service."""
+    names = sorted(known)
+    detail = f"there is no service {service!r}; the configured ones are: {', '.join(names)}"
+    return Problem(404, "Unknown service", detail, services=names)
+
+
+class Counter:
+    """Where requests are served. Make it inside a running loop; *aclose* it there.
+
+    Args:
+        gate: the gate that every request goes through.
+        routes: the way to each service; default: as configured.
+        draw: returns a random number from 0 up to but not including 1, for the jitter between attempts.
+    """
+
+    def __init__(
+        self,
+        gate: Gate,
+        *,
+        routes: Mapping[str, Route] | None = None,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._gate: Final = gate
+        self._draw: Final = draw
+        self.routes: Final = routes if routes is not None else routes_of(gate.config.services)
+
+    def check(self, service: str) -> Problem | None:
+        """Return why nothing can be sent to *service*; None: it can."""
+        route = self.routes.get(service)
+        if route is None:
+            return no_such_service(service, self.routes)
+        if route.upstream is None:
+            detail = f"service {service!r} has no base_url: use it from Python, with gov.call or gov.protect"
+            return Problem(404, "No such upstream", detail)
+        return None
+
+    def kind_of(self, service: str) -> str:
+        """Return the kind of *service*."""
+        return self._gate.config.services[service].kind
+
+    async def answer(self, request: Inbound) -> Answer:
+        """Return the answer to *request*; its body is bytes, or an *AsyncStream* that must be closed."""
+        try:
+            if request.problem is not None:
+                raise request.problem
+            return await self._through_the_gate(request)
+        except Problem as error:
+            told = error
+        except UpstreamTimeout as error:
+            name = type(error).__name__
+            told = Problem(504, "Gateway timeout", f"{request.service} did not answer in time ({name})")
+        except UpstreamError as error:
+            told = Problem(502, "Bad gateway", f"{request.service} can't be reached ({type(error).__name__})")
+        except (LedgerError, StateError) as error:
+            _log.exception("a call to %s was not let go", request.service)
+            told = Problem(503, "Nothing may be spent that can't be recorded", str(error))
+        headers, body = problem(told.status, told.title, told.detail, **told.extra)
+        return Answer(told.status, headers, body, None)
+
+    async def aclose(self) -> None:
+        """Close the connections to the upstreams."""
+        for upstream in {id(route.upstream): route.upstream for route in self.routes.values()}.values():
+            if upstream is not None:
+                await upstream.aclose()
+
+    async def _through_the_gate(self, request: Inbound) -> Answer:
+        body = request.body
+        unread = not isinstance(body, bytes)
+        asked = Asked(
+            method=request.method,
+            path=request.rest,
+            headers=request.headers,
+            body=body if isinstance(body, bytes) else b"",
+            unread=unread,
+        )
+
+        async def send(passage: Passage, left_us: int | None) -> Arrival:
+            exchange = passage.exchange
+            route = self.routes[exchange.call.service]
+            left = None if left_us is None else max(0, left_us) / 1e6
+            upstream: Upstream | None = route.upstream
+            if upstream is None:
+                msg = f"{exchange.call.service} has no address"
+                raise UpstreamError(msg)
+            return await upstream.send(
+                Outgoing(
+                    exchange.method,
+                    route.prefix + exchange.path,
+                    exchange.headers,
+                    exchange.body if isinstance(body, bytes) else body,
+                    exchange.repeat == "always",
+                    route.connect if left is None else min(route.connect, left),
+                    route.read if left is None else min(route.read, left),
+                )
+            )
+
+        attempts = Attempts(self._gate, Exchange(self._gate, request.service, asked), self._draw)
+        return await drive(self._gate, journey(attempts, FAULTS, refusals="response"), send)
