@@ -155,6 +155,7 @@ class Connection(asyncio.Protocol):
         "_headers",
         "_headers_done",
         "_interim",
+        "_keeps",
         "_lost",
         "_parser",
         "_reply",
@@ -229,8 +230,7 @@ class Connection(asyncio.Protocol):
         """Take the next request if the answer to this one is *whole*; else close, at once."""
         self._reply = None
         self._deadline.clear()
-        kept = whole and self._framed and not self._spoiled
-        if kept and not self._transport.is_closing() and self._parser.should_keep_alive():
+        if whole and self._keeps and not self._spoiled and not self._transport.is_closing():
             self.idle_since = self.loop.time()
             self._free(self)
         else:
@@ -322,6 +322,7 @@ class Connection(asyncio.Protocol):
             status in _BODILESS
             or any(name.lower() in {"content-length", "transfer-encoding"} for name, _ in self._headers)
         )
+        self._keeps = self._framed and self._parser.should_keep_alive()
         reply.headers = self._headers
         reply.status = status
         if reply.bodiless:
@@ -346,6 +347,7 @@ class Connection(asyncio.Protocol):
         self._head_size = 0
         self._interim = False
         self._framed = False
+        self._keeps = False
 
     def _too_late(self) -> None:
         self._break(ReadTimeout(f"nothing came for {self._seconds:g} s"))

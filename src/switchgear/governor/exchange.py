@@ -17,7 +17,7 @@ from switchgear.calls import NO_USAGE, Call, Outcome, new_call_id
 from switchgear.clock import MICROS, micros
 from switchgear.errors import ConfigError
 from switchgear.governor.allowance import Allowance
-from switchgear.governor.headers import CREDENTIALS, OURS, attribution_of, first, forwardable, trace_of
+from switchgear.governor.headers import CREDENTIALS, OURS, Sieve, attribution_of, index_of, trace_of
 from switchgear.money import to_usd
 from switchgear.policies.retry import Failure, Repeat, is_turned_away
 from switchgear.wire.dialects import dialect_for
@@ -50,6 +50,23 @@ _STREAMS: Final = frozenset(
 
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """RFC 9110, section 9.2.2."""
+
+
+_RETRY_AFTER: Final = frozenset({"retry-after", "retry-after-ms"})
+_STREAMED: Final = Sieve("content-length")
+_COLLECTED: Final = Sieve()
+_SIEVES: Final = {
+    (unread, keyed, adds_usage): Sieve(
+        "host",
+        *(() if unread else ("content-length",)),
+        *(("authorization", "x-api-key", "api-key") if keyed else ()),
+        *(("accept-encoding",) if adds_usage else ()),
+    )
+    for unread in (False, True)
+    for keyed in (False, True)
+    for adds_usage in (False, True)
+}
+"""What of a request does not go on: by whether its body is unread, our key replaces its own, we add to it."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,13 +104,14 @@ class Exchange:
         self._asked: Final = asked
         self._config: Final[ServiceConfig] = gate.service(service)
         endpoint = asked.path.partition("?")[0]
+        index = self._index = index_of(asked.headers)
         self._dialect: Final = dialect_for(self._config.kind, endpoint)
         self.facts: Final = self._dialect.facts(
-            method=asked.method, path=endpoint, content_type=first(asked.headers, "content-type"), body=asked.body
+            method=asked.method, path=endpoint, content_type=index.get("content-type"), body=asked.body
         )
         self.body: Final = self._dialect.outgoing(self.facts, asked.body)
         self.headers: Final = self._outgoing_headers(service)
-        trace_id, parent = trace_of(asked.headers)
+        trace_id, parent = trace_of(index)
         window = gate.book.max_output(service, self.facts.model)
         bound = self.facts.bound_within(
             max_output=self._config.max_output_tokens or window or UNKNOWN_WINDOW, window=window or UNKNOWN_WINDOW
@@ -182,7 +200,7 @@ class Exchange:
         """After which failures the request may go out again."""
         if self._asked.unread:
             return "unsent"
-        if self._asked.method.upper() in _IDEMPOTENT or first(self._asked.headers, "idempotency-key"):
+        if self._asked.method.upper() in _IDEMPOTENT or self._index.get("idempotency-key"):
             return "always"
         return "turned_away" if self.facts.surface == "other" else "answered"
 
@@ -209,20 +227,19 @@ class Exchange:
     def begin(self, status: int, headers: Sequence[tuple[str, str]]) -> Headers:
         """Take in the head of the answer; return the headers to pass on."""
         self._status = status
-        kind = (first(headers, "content-type") or "").partition(";")[0].strip().lower()
-        self._streaming = kind in _STREAMS
+        index = index_of(headers)
+        content_type, coding = index.get("content-type"), index.get("content-encoding")
+        self._streaming = (content_type or "").partition(";")[0].strip().lower() in _STREAMS
         epoch = self._gate.clock.moment().wall / MICROS
-        self._retry_after = retry_after_of(headers, epoch)
-        self._quotas = quotas_of(headers, epoch)
-        self._should_retry = first(headers, "x-should-retry")
-        self._coded = (first(headers, "content-encoding") or "identity").lower() != "identity"
+        asked = index.items()
+        self._retry_after = retry_after_of(asked, epoch) if _RETRY_AFTER & index.keys() else None
+        self._quotas = quotas_of(asked, epoch)
+        self._should_retry = index.get("x-should-retry")
+        self._coded = coding is not None and coding.lower() != "identity"
         self._reader = self._dialect.reader(
-            self.facts,
-            status=status,
-            content_type=first(headers, "content-type"),
-            content_encoding=first(headers, "content-encoding"),
+            self.facts, status=status, content_type=content_type, content_encoding=coding
         )
-        return forwardable(headers, *(("content-length",) if self.streaming else ()))
+        return (_STREAMED if self._streaming else _COLLECTED)(headers, index)
 
     @property
     def streaming(self) -> bool:
@@ -372,18 +389,14 @@ class Exchange:
         return self._first_at.mono - admitted.started.mono
 
     def _outgoing_headers(self, service: str) -> Headers:
-        asked = self._asked
-        drop = ["host"] if asked.unread else ["host", "content-length"]
-        key = self._gate.key_of(service)
-        if key is not None:
-            drop += ["authorization", "x-api-key", "api-key"]
-        if self.facts.adds_usage:
-            drop.append("accept-encoding")  # a chunk can only be taken out of what can be read
-        out = forwardable(asked.headers, *drop)
-        if self.facts.adds_usage:
+        asked, key = self._asked, self._gate.key_of(service)
+        adds_usage = self.facts.adds_usage
+        out = _SIEVES[asked.unread, key is not None, adds_usage](asked.headers, self._index)
+        if adds_usage:
+            # A chunk can only be taken out of what can be read.
             out.append(("accept-encoding", "identity"))
         if key is not None:
             out += self._dialect.auth_headers(key)
-        if not asked.unread and (asked.body or first(asked.headers, "content-length") is not None):
+        if not asked.unread and (asked.body or "content-length" in self._index):
             out.append(("content-length", str(len(self.body))))
         return out

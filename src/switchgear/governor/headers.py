@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from switchgear.calls import Attribution
+from switchgear.calls import NO_ATTRIBUTION, Attribution
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["CREDENTIALS", "OURS", "Headers", "attribution_of", "first", "forwardable", "trace_of"]
+__all__ = [
+    "CREDENTIALS",
+    "OURS",
+    "Headers",
+    "Sieve",
+    "attribution_of",
+    "first",
+    "forwardable",
+    "index_of",
+    "trace_of",
+]
 
 Headers = list[tuple[str, str]]
 
 OURS: Final = "x-switchgear-"
+
+_PLAIN_CONNECTION: Final = frozenset({"keep-alive", "close"})
+"""Values of ``connection`` that name no header."""
 
 CREDENTIALS: Final = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie")
 """Where callers put what proves who they are to one service, and is no other service's business."""
@@ -34,6 +47,55 @@ _HOP_BY_HOP: Final = frozenset(
 """RFC 9110, section 7.6.1: these are about one connection and end with it."""
 
 _TRACEPARENT_PARTS: Final = 4
+_REMEMBERED: Final = 1024
+"""Header names that are remembered with what is to be done with them: traffic repeats a few for ever."""
+
+
+class _Lower(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        low = name.lower()
+        if len(self) < _REMEMBERED:
+            self[name] = low
+        return low
+
+
+_lower: Final = _Lower()
+
+
+class Sieve:
+    """Lets headers through but the hop-by-hop ones, ours, and *also* (lower case)."""
+
+    def __init__(self, *also: str) -> None:
+        self._drop: Final = _HOP_BY_HOP | set(also)
+        self._known: Final[dict[str, bool]] = {}
+
+    def __call__(self, headers: Sequence[tuple[str, str]], index: Mapping[str, str]) -> Headers:
+        """Return those of *headers* that go on; *index*: see *index_of*."""
+        if "connection" in index and index["connection"].lower() not in _PLAIN_CONNECTION:
+            return forwardable(headers, *self._drop)
+        known = self._known
+        try:
+            return [pair for pair in headers if known[pair[0]]]
+        except KeyError:
+            if len(known) > _REMEMBERED:
+                known.clear()
+            for name, _ in headers:
+                low = name.lower()
+                known[name] = low not in self._drop and not low.startswith(OURS)
+            return [pair for pair in headers if known[pair[0]]]
+
+
+def index_of(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the first value of each header by its name in lower case; of ``connection`` all values, as one list."""
+    lower = _lower
+    index: dict[str, str] = {}
+    for name, value in headers:
+        low = lower[name]
+        if low not in index:
+            index[low] = value
+        elif low == "connection":
+            index[low] += f",{value}"
+    return index
 
 
 def forwardable(headers: Iterable[tuple[str, str]], *also: str) -> Headers:
@@ -52,12 +114,16 @@ def attribution_of(headers: Iterable[tuple[str, str]]) -> Attribution:
     found: dict[str, str] = {}
     tags: list[tuple[str, str]] = []
     for key, value in headers:
-        low = key.lower()
+        low = _lower[key]
+        if not low.startswith(OURS):
+            continue
         if low == "x-switchgear-tags":
             pairs = (part.partition("=") for part in value.split(","))
             tags += [(name.strip(), text.strip()) for name, mark, text in pairs if mark and name.strip()]
         elif low in {"x-switchgear-job", "x-switchgear-run", "x-switchgear-layer"} and value:
             found[low.removeprefix(OURS)] = value
+    if not found and not tags:
+        return NO_ATTRIBUTION
     return Attribution(
         job=found.get("job"), run=found.get("run"), layer=found.get("layer"), tags=tuple(sorted(dict(tags).items()))
     )
@@ -68,9 +134,12 @@ def first(headers: Iterable[tuple[str, str]], name: str) -> str | None:
     return next((value for key, value in headers if key.lower() == name), None)
 
 
-def trace_of(headers: Iterable[tuple[str, str]]) -> tuple[str | None, str | None]:
-    """Return trace id and parent span id of a W3C ``traceparent`` header."""
-    parts = (first(headers, "traceparent") or "").split("-")
+def trace_of(index: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """Return trace id and parent span id of a W3C ``traceparent`` header; *index*: see *index_of*."""
+    header = index.get("traceparent")
+    if header is None:
+        return None, None
+    parts = header.split("-")
     if len(parts) != _TRACEPARENT_PARTS or len(parts[1]) != 32 or len(parts[2]) != 16:  # noqa: PLR2004 - W3C sizes
         return None, None
     return parts[1], parts[2]

@@ -20,11 +20,12 @@ __all__ = ["Batch", "Commit"]
 class Batch:
     """Records that are committed together, and everybody who waits for them."""
 
-    __slots__ = ("_lock", "_over", "_tasks", "problems", "records")
+    __slots__ = ("_lock", "_over", "_tasks", "problems", "queued", "records")
 
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.problems: Mapping[int, LedgerError] = {}
+        self.queued = False  # it takes no more records
         self._lock: Final = threading.Lock()
         self._over: Final = threading.Event()
         self._tasks: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
@@ -42,7 +43,11 @@ class Batch:
         with self._lock:
             self._over.set()
             tasks, self._tasks = self._tasks, {}
+        here = asyncio._get_running_loop()  # noqa: SLF001 - documented, and needs no exception where there is none
         for loop, futures in tasks.items():
+            if loop is here:
+                _wake(futures)
+                continue
             # The loop may be gone, and with it all who waited there.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(_wake, futures)

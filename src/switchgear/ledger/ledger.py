@@ -61,6 +61,7 @@ class Ledger:
             LedgerError: in one sentence, why not: no such folder, another writer, another
                 version of the schema, not a database, ...
         """
+        from switchgear.ledger.atonce import AtOnce
         from switchgear.ledger.engine import ledger_path, open_engine, translated
         from switchgear.ledger.lock import LedgerLock
         from switchgear.ledger.migrate import check
@@ -78,7 +79,8 @@ class Ledger:
             with translated(engine):
                 check(engine, create=writable)
                 orphans = settle_orphans(engine, now_us=clock.moment().wall) if writable else 0
-                writer = Writer(engine) if writable else None
+                quick = AtOnce(engine, path) if writable and path is not None and durability == "process" else None
+                writer = Writer(engine, at_once=quick) if writable else None
             undo.pop_all()
         return cls(engine, reader=LedgerReader(engine), writer=writer, lock=lock, orphans=orphans)
 

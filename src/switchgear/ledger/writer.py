@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from queue import SimpleQueue
@@ -18,28 +19,43 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+    from switchgear.ledger.atonce import AtOnce
     from switchgear.ledger.books import Record
     from switchgear.ledger.commit import Commit
 
 __all__ = ["Writer"]
 
+_FEW: Final = 64
+"""Records that are committed at once; more are worth the change to another thread, and perhaps another core."""
+
 _log = logging.getLogger("switchgear.ledger")
+
+
+class _Checkpoint:
+    """What the thread is told to do between two batches, so that no loop waits for the disk."""
+
+
+_CHECKPOINT: Final = _Checkpoint()
 
 
 class Writer:
     """Takes records from any thread or task and commits them in order.
 
     There is no delay: an idle writer commits a lone record at once, and what arrives meanwhile
-    goes together into the next transaction. A bad record fails alone. A full or read-only disk
+    goes together into the next transaction. What the tasks of a loop submit in one turn of it is one
+    transaction, and a small one is committed there and then (*at_once*). A bad record fails alone. A full or read-only disk
     fails everybody who waits; the writer lives on and tries each new record again.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, at_once: AtOnce | None = None) -> None:
+        self._at_once: Final = at_once
+        self._waiting = 0  # for the thread, or under way there
+        self._busy = False  # a loop commits at once
         self._name: Final = engine.url.database
         self._pooled: Final = engine.raw_connection()
         self._connection: Final = cast("sqlite3.Connection", self._pooled.driver_connection)
         self._lock: Final = threading.Lock()
-        self._batches: Final[SimpleQueue[Batch | None]] = SimpleQueue()
+        self._batches: Final[SimpleQueue[Batch | _Checkpoint | None]] = SimpleQueue()
         self._open = Batch()
         self._closed = False
         self._last_error: str | None = None
@@ -68,8 +84,11 @@ class Writer:
                 raise LedgerError(msg)
             batch = self._open
             commit = batch.add(record)
-            if len(batch.records) == 1:
-                self._batches.put(batch)
+            loop = asyncio._get_running_loop()  # noqa: SLF001 - documented, and needs no exception where there is none
+            if loop is None:
+                self._queue(batch)
+            elif len(batch.records) == 1:
+                loop.call_soon(self._look, loop, batch, 0)
         return commit
 
     def close(self) -> None:
@@ -77,16 +96,66 @@ class Writer:
         with self._lock:
             if not self._closed:
                 self._closed = True
+                if self._open.records:
+                    self._queue(self._open)
                 self._batches.put(None)
         self._thread.join()
 
+    def _queue(self, batch: Batch) -> None:
+        """Let the thread commit *batch*, with all that is added until it does; the lock is held."""
+        if not batch.queued:
+            batch.queued = True
+            self._put(batch)
+
+    def _put(self, work: Batch | _Checkpoint) -> None:
+        self._waiting += 1
+        self._batches.put(work)
+
+    def _look(self, loop: asyncio.AbstractEventLoop, batch: Batch, seen: int) -> None:
+        """Commit *batch* once a turn of *loop* has added nothing to the *seen* records: who is alone waits for nobody."""
+        many = len(batch.records)
+        if seen < many < _FEW and not batch.queued:
+            loop.call_soon(self._look, loop, batch, many)
+        else:
+            self._commit_here(batch)
+
+    def _commit_here(self, batch: Batch) -> None:
+        """Commit *batch* on the loop that asks, if that is soon done; else let the thread do it."""
+        at_once = self._at_once
+        with self._lock:
+            if batch.queued:
+                return
+            # What waits already goes first.
+            if at_once is None or self._waiting or self._busy or len(batch.records) > _FEW:
+                self._queue(batch)
+                return
+            batch.queued = self._busy = True
+            self._open = Batch()
+        problems = at_once.enter(batch.records)
+        with self._lock:
+            self._busy = False
+            if problems is None:
+                self._put(batch)
+                return
+            if at_once.is_long:
+                self._put(_CHECKPOINT)
+        batch.finish(problems)
+
     def _run(self) -> None:
         try:
-            while (batch := self._batches.get()) is not None:
+            while (work := self._batches.get()) is not None:
+                if isinstance(work, Batch):
+                    with self._lock:
+                        if self._open is work:
+                            self._open = Batch()
+                    self._commit(work)
+                else:
+                    self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
                 with self._lock:
-                    self._open = Batch()
-                self._commit(batch)
+                    self._waiting -= 1
         finally:
+            if self._at_once is not None:
+                self._at_once.close()
             self._pooled.close()
 
     def _commit(self, batch: Batch) -> None:

@@ -1,0 +1,66 @@
+"""Committing where the caller is, instead of on the writer's thread: for the few records of one turn of a loop."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final, cast
+
+from switchgear.ledger.books import enter
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+
+    from switchgear.errors import LedgerError
+    from switchgear.ledger.books import Record
+
+__all__ = ["AtOnce"]
+
+_LOOK_EVERY: Final = 256
+"""Commits between two looks at how long the journal has become."""
+
+_LONG_JOURNAL: Final = 16 * 1024 * 1024
+
+_log = logging.getLogger("switchgear.ledger")
+
+
+class AtOnce:
+    """A second connection of the writer that never waits: not for a lock, and not for a checkpoint.
+
+    A commit of a few rows is some writes into the system's page cache, about as long as the two
+    changes of thread that it saves. Whatever is in its way, the writer's thread does it instead.
+    """
+
+    def __init__(self, engine: Engine, path: Path) -> None:
+        self._pooled: Final = engine.raw_connection()
+        self._connection: Final = cast("sqlite3.Connection", self._pooled.driver_connection)
+        for pragma in ("busy_timeout = 0", "wal_autocheckpoint = 0"):
+            self._connection.execute(f"PRAGMA {pragma}").close()
+        self._journal: Final = path.with_name(f"{path.name}-wal")
+        self._commits = 0
+
+    def enter(self, records: Sequence[Record]) -> dict[int, LedgerError] | None:
+        """Commit *records* as *books.enter* does; None: nothing is written, let the thread do it."""
+        self._commits += 1
+        try:
+            return enter(self._connection, records)
+        except Exception as error:  # noqa: BLE001 - the thread meets it again, and says what it is
+            _log.debug("left to the writer's thread: %s", error)
+            return None
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the journal has become so long that it is time for a checkpoint; looks now and then."""
+        if self._commits % _LOOK_EVERY:
+            return False
+        try:
+            return self._journal.stat().st_size > _LONG_JOURNAL
+        except OSError:
+            return False
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._pooled.close()
