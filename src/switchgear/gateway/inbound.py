@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 from switchgear.gateway.connection import AHEAD
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from switchgear.governor.headers import Headers
@@ -100,8 +100,20 @@ class Inbound:
     """
 
     __slots__ = (
-        "body", "complete", "headers", "keep", "method", "old", "pieces", "problem", "ready", "rest", "service", "size", "target",
-    )  # fmt: skip
+        "body",
+        "complete",
+        "headers",
+        "keep",
+        "method",
+        "old",
+        "pieces",
+        "problem",
+        "ready",
+        "rest",
+        "service",
+        "size",
+        "target",
+    )
 
     def __init__(self) -> None:
         self.method = ""

@@ -73,23 +73,34 @@ def _problem(
     request: Inbound, version: str, host: str | None, coding: str | None, length: int | None
 ) -> Problem | None:
     """Return what is wrong with *request*; set what service it is for if nothing is."""
+    found = _framing(version, coding, length) or _place(request.target, host)
+    if found is None:
+        path, mark, query = request.target.decode("ascii").partition("?")
+        _, service, *rest = path.split("/", 2)
+        request.service = service
+        request.rest = f"/{rest[0] if rest else ''}{mark}{query}"
+    return found
+
+
+def _framing(version: str, coding: str | None, length: int | None) -> Problem | None:
+    """Return what is wrong with how the message is put together; the parser has seen to the rest."""
     if version not in {"1.1", "1.0"}:
         return Problem(505, "HTTP version not supported", "this server speaks HTTP/1.1")
     if coding is not None and (coding.strip().lower() != "chunked" or version == "1.0"):
         return Problem(501, "Not implemented", "the only transfer coding of a request body is chunked")
-    target = request.target
+    if length is not None and length > MAX_BODY:
+        return Problem(413, "Content too large", f"a request body has at most {MAX_BODY:,} bytes")
+    return None
+
+
+def _place(target: bytes, host: str | None) -> Problem | None:
+    """Return what is wrong with where the request wants to go."""
     if not target.startswith(b"/"):
         return Problem(400, "Bad request", "the request target is not a path")
     if leads_astray(target):
         return Problem(400, "Bad request", "the request target has dot segments or a fragment")
     if not names_loopback((host or "").encode("latin-1")):
         return Problem(421, "Misdirected request", NOT_OURS)
-    if length is not None and length > MAX_BODY:
-        return Problem(413, "Content too large", f"a request body has at most {MAX_BODY:,} bytes")
-    path, mark, query = target.decode("ascii").partition("?")
-    _, service, *rest = path.split("/", 2)
-    request.service = service
-    request.rest = f"/{rest[0] if rest else ''}{mark}{query}"
     return None
 
 

@@ -97,7 +97,7 @@ class GatewayProtocol(asyncio.Protocol):
         "_state",
         "_task",
         "_transport",
-    )  # fmt: skip
+    )
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from switchgear.errors import LedgerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from switchgear.ledger.books import Record
 
@@ -20,9 +20,11 @@ __all__ = ["Batch", "Commit"]
 class Batch:
     """Records that are committed together, and everybody who waits for them."""
 
-    __slots__ = ("_lock", "_over", "_tasks", "problems", "queued", "records")
+    __slots__ = ("_lock", "_over", "_tasks", "_urge", "loop", "problems", "queued", "records")
 
-    def __init__(self) -> None:
+    def __init__(self, urge: Callable[[Batch], None]) -> None:
+        self._urge: Final = urge
+        self.loop: asyncio.AbstractEventLoop | None = None  # who has promised to look after it
         self.records: list[Record] = []
         self.problems: Mapping[int, LedgerError] = {}
         self.queued = False  # it takes no more records
@@ -54,6 +56,8 @@ class Batch:
 
     def wait(self, timeout: float | None) -> bool:
         """Block until it is over; False if *timeout* seconds went by before."""
+        if not self.queued:
+            self._urge(self)  # whoever blocks may be the loop that was to look after it
         return self._over.wait(timeout)
 
     async def over(self) -> None:

@@ -42,9 +42,10 @@ class Writer:
     """Takes records from any thread or task and commits them in order.
 
     There is no delay: an idle writer commits a lone record at once, and what arrives meanwhile
-    goes together into the next transaction. What the tasks of a loop submit in one turn of it is one
-    transaction, and a small one is committed there and then (*at_once*). A bad record fails alone. A full or read-only disk
-    fails everybody who waits; the writer lives on and tries each new record again.
+    goes together into the next transaction. What the tasks of a loop submit in neighbouring turns of
+    it is one transaction, which a small one commits there and then (*at_once*). A bad record fails
+    alone. A full or read-only disk fails everybody who waits; the writer lives on and tries each new
+    record again.
     """
 
     def __init__(self, engine: Engine, *, at_once: AtOnce | None = None) -> None:
@@ -56,7 +57,7 @@ class Writer:
         self._connection: Final = cast("sqlite3.Connection", self._pooled.driver_connection)
         self._lock: Final = threading.Lock()
         self._batches: Final[SimpleQueue[Batch | _Checkpoint | None]] = SimpleQueue()
-        self._open = Batch()
+        self._open = Batch(self._urge)
         self._closed = False
         self._last_error: str | None = None
         self._thread: Final = threading.Thread(target=self._run, name="switchgear-ledger", daemon=True)
@@ -85,10 +86,11 @@ class Writer:
             batch = self._open
             commit = batch.add(record)
             loop = asyncio._get_running_loop()  # noqa: SLF001 - documented, and needs no exception where there is none
-            if loop is None:
-                self._queue(batch)
-            elif len(batch.records) == 1:
+            if batch.loop is None and loop is not None and not batch.queued:
+                batch.loop = loop
                 loop.call_soon(self._look, loop, batch, 0)
+            elif batch.loop is not loop or loop is None:
+                self._queue(batch)
         return commit
 
     def close(self) -> None:
@@ -101,6 +103,10 @@ class Writer:
                 self._batches.put(None)
         self._thread.join()
 
+    def _urge(self, batch: Batch) -> None:
+        with self._lock:
+            self._queue(batch)
+
     def _queue(self, batch: Batch) -> None:
         """Let the thread commit *batch*, with all that is added until it does; the lock is held."""
         if not batch.queued:
@@ -112,7 +118,7 @@ class Writer:
         self._batches.put(work)
 
     def _look(self, loop: asyncio.AbstractEventLoop, batch: Batch, seen: int) -> None:
-        """Commit *batch* once a turn of *loop* has added nothing to the *seen* records: who is alone waits for nobody."""
+        """Commit *batch* once a turn of *loop* has added nothing to the *seen* records."""
         many = len(batch.records)
         if seen < many < _FEW and not batch.queued:
             loop.call_soon(self._look, loop, batch, many)
@@ -130,7 +136,7 @@ class Writer:
                 self._queue(batch)
                 return
             batch.queued = self._busy = True
-            self._open = Batch()
+            self._open = Batch(self._urge)
         problems = at_once.enter(batch.records)
         with self._lock:
             self._busy = False
@@ -147,7 +153,7 @@ class Writer:
                 if isinstance(work, Batch):
                     with self._lock:
                         if self._open is work:
-                            self._open = Batch()
+                            self._open = Batch(self._urge)
                     self._commit(work)
                 else:
                     self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
