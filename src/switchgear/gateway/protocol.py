@@ -381,10 +381,10 @@ class GatewayProtocol(asyncio.Protocol):
         if not bodiless and not any(name.lower() == "content-length" for name, _ in headers):
             chunked = not request.old
             request.keep = request.keep and chunked
-            if chunked:
-                headers = [*headers, ("transfer-encoding", "chunked")]
         if not request.keep or self._closing:
             headers = [*headers, ("connection", "close")]
+        if chunked:
+            headers = [*headers, ("transfer-encoding", "chunked")]
         return head_bytes(status_line(answer.status), headers), chunked
 
     def _write_whole(self, request: Inbound, answer: Answer, body: bytes) -> None:
