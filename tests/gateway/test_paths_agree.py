@@ -109,9 +109,7 @@ ENDLESS = {"until the end", "stream until the end"}
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_client_and_upstream_see_the_same_on_both_paths(
-    pair: tuple[Server, Server], origin: Origin, name: str
-) -> None:
+def test_client_and_upstream_see_the_same_on_both_paths(pair: tuple[Server, Server], origin: Origin, name: str) -> None:
     """Status, headers in order and body are equal; so is the request, and what the ledger says."""
     request, answer = CASES[name]
 

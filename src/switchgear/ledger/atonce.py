@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from switchgear.ledger.books import enter
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
-    from pathlib import Path
 
     from sqlalchemy import Engine
 
     from switchgear.errors import LedgerError
     from switchgear.ledger.books import Record
+    from switchgear.ledger.engine import Durability
 
-__all__ = ["AtOnce"]
+__all__ = ["AtOnce", "at_once_of"]
 
 _LOOK_EVERY: Final = 256
 """Commits between two looks at how long the journal has become."""
@@ -25,6 +27,14 @@ _LOOK_EVERY: Final = 256
 _LONG_JOURNAL: Final = 16 * 1024 * 1024
 
 _log = logging.getLogger("switchgear.ledger")
+
+
+def at_once_of(engine: Engine, *, durability: Durability) -> AtOnce | None:
+    """Return how the ledger of *engine* commits on the spot; None: each commit waits, for a disk or a network."""
+    database = engine.url.database
+    if engine.dialect.name != "sqlite" or database is None or durability != "process":
+        return None
+    return AtOnce(engine, Path(database))
 
 
 class AtOnce:
@@ -50,6 +60,11 @@ class AtOnce:
         except Exception as error:  # noqa: BLE001 - the thread meets it again, and says what it is
             _log.debug("left to the writer's thread: %s", error)
             return None
+
+    def checkpoint(self) -> None:
+        """Move the journal into the database; on the writer's thread, while nobody else commits."""
+        with suppress(sqlite3.Error):  # then the next one does it
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
 
     @property
     def is_long(self) -> bool:

@@ -6,21 +6,16 @@ import asyncio
 import logging
 import threading
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from switchgear.errors import LedgerError
-from switchgear.ledger.books import enter
 from switchgear.ledger.commit import Batch
-from switchgear.ledger.faults import concerns_storage, explain
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
 
-    from sqlalchemy import Engine
-
     from switchgear.ledger.atonce import AtOnce
-    from switchgear.ledger.books import Record
+    from switchgear.ledger.books import Books, Record
     from switchgear.ledger.commit import Commit
 
 __all__ = ["Writer"]
@@ -45,16 +40,14 @@ class Writer:
     goes together into the next transaction. What the tasks of a loop submit in neighbouring turns of
     it is one transaction, which a small one commits there and then (*at_once*). A bad record fails
     alone. A full or read-only disk fails everybody who waits; the writer lives on and tries each new
-    record again.
+    record again. The *books* are its own from now on.
     """
 
-    def __init__(self, engine: Engine, *, at_once: AtOnce | None = None) -> None:
+    def __init__(self, books: Books, *, at_once: AtOnce | None = None) -> None:
+        self._books: Final = books
         self._at_once: Final = at_once
         self._waiting = 0  # for the thread, or under way there
         self._busy = False  # a loop commits at once
-        self._name: Final = engine.url.database
-        self._pooled: Final = engine.raw_connection()
-        self._connection: Final = cast("sqlite3.Connection", self._pooled.driver_connection)
         self._lock: Final = threading.Lock()
         self._batches: Final[SimpleQueue[Batch | _Checkpoint | None]] = SimpleQueue()
         self._open = Batch(self._urge)
@@ -72,6 +65,11 @@ class Writer:
     def healthy(self) -> bool:
         """The writer runs and its last transaction did not fail."""
         return not self._closed and self._last_error is None and self._thread.is_alive()
+
+    @property
+    def shared(self) -> bool:
+        """Other processes may write to the same ledger."""
+        return self._books.shared
 
     def submit(self, record: Record) -> Commit:
         """Queue *record* and return the promise that it will be durable.
@@ -155,18 +153,18 @@ class Writer:
                         if self._open is work:
                             self._open = Batch(self._urge)
                     self._commit(work)
-                else:
-                    self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
+                elif self._at_once is not None:
+                    self._at_once.checkpoint()
                 with self._lock:
                     self._waiting -= 1
         finally:
             if self._at_once is not None:
                 self._at_once.close()
-            self._pooled.close()
+            self._books.close()
 
     def _commit(self, batch: Batch) -> None:
         try:
-            problems = enter(self._connection, batch.records)
+            problems = self._books.enter(batch.records)
             self._last_error = None
         except Exception as error:  # noqa: BLE001 - the edge of the thread: somebody waits, whatever it is
             problems = self._rescue(error, batch.records)
@@ -174,23 +172,23 @@ class Writer:
 
     def _rescue(self, error: Exception, records: Sequence[Record]) -> dict[int, LedgerError]:
         """Write what can be written of a batch that failed with *error*; return why not for the rest."""
-        if concerns_storage(error):
+        if self._books.is_fault(error):
             return dict.fromkeys(range(len(records)), self._fault(error))
         problems: dict[int, LedgerError] = {}
         for index, record in enumerate(records):
             try:
-                if problem := enter(self._connection, [record]).get(0):
+                if problem := self._books.enter([record]).get(0):
                     problems[index] = problem
             except Exception as own:  # noqa: BLE001 - as above
-                if concerns_storage(own):
+                if self._books.is_fault(own):
                     return problems | dict.fromkeys(range(index, len(records)), self._fault(own))
-                problems[index] = explain(own, name=self._name)
+                problems[index] = self._books.explain(own)
                 _log.error("%s could not be recorded: %s", type(record).__name__, problems[index])
         self._last_error = None
         return problems
 
     def _fault(self, error: Exception) -> LedgerError:
-        explained = explain(error, name=self._name)
+        explained = self._books.explain(error)
         if self._last_error is None:
             _log.error("%s", explained)
         self._last_error = str(explained)
