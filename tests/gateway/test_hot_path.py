@@ -68,11 +68,24 @@ def wait_for(fact: Callable[[], bool], seconds: float = 5.0) -> float:
     return time.monotonic() - start
 
 
+def dechunked(body: bytes) -> bytes:
+    """Return what a chunked *body* carries."""
+    whole = b""
+    while True:
+        size, _, body = body.partition(b"\r\n")
+        if int(size, 16) == 0:
+            return whole
+        whole += body[: int(size, 16)]
+        body = body[int(size, 16) + 2 :]
+
+
 HOST = "Host: 127.0.0.1\r\n"
 SMUGGLED = "GET /raw/secret HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+CHUNKED = "Transfer-Encoding: chunked\r\n"
+LENGTH = "Content-Length: 4\r\n"
 REJECTED = {
-    "length and chunks": (400, f"POST /raw/x HTTP/1.1\r\n{HOST}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{SMUGGLED}"),
-    "chunks and length": (400, f"POST /raw/x HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n{SMUGGLED}"),
+    "length and chunks": (400, f"POST /raw/x HTTP/1.1\r\n{HOST}{LENGTH}{CHUNKED}\r\n0\r\n\r\n{SMUGGLED}"),
+    "chunks and length": (400, f"POST /raw/x HTTP/1.1\r\n{HOST}{CHUNKED}{LENGTH}\r\n0\r\n\r\n{SMUGGLED}"),
     "two lengths": (400, f"POST /raw/x HTTP/1.1\r\n{HOST}Content-Length: 0\r\nContent-Length: 5\r\n\r\n{SMUGGLED}"),
     "a signed length": (400, f"POST /raw/x HTTP/1.1\r\n{HOST}Content-Length: +5\r\n\r\nabcde"),
     "a negative chunk": (400, f"POST /raw/x HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n-1\r\n"),
@@ -256,7 +269,7 @@ def test_an_upload_is_passed_on_without_being_kept(pair: tuple[Server, Server], 
     first, second = (request.partition(b"\r\n\r\n") for request in origin.requests)
     assert first[2] == piece * 16
     assert b"transfer-encoding: chunked" in second[0]
-    assert second[2].count(piece) == 16
+    assert dechunked(second[2]) == piece * 16
 
 
 def test_a_client_may_wait_for_the_word_to_go_on(pair: tuple[Server, Server], origin: Origin) -> None:

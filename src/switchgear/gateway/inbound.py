@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["Feed", "Inbound", "Problem"]
 
 
-class Problem(Exception):
-    """A request that is answered by us, and goes nowhere.
+class Problem:
+    """Why a request is answered by us, and goes nowhere.
 
     Args:
         status: HTTP status.
@@ -26,7 +26,6 @@ class Problem(Exception):
     """
 
     def __init__(self, status: int, title: str, detail: str, **extra: object) -> None:
-        super().__init__(detail)
         self.status: Final = status
         self.title: Final = title
         self.detail: Final = detail

@@ -45,6 +45,8 @@ _HEAD_SECONDS: Final = 20.0
 _LINGER_SECONDS: Final = 5.0
 _BODILESS: Final = frozenset({204, 304})
 
+_LONG_HEAD: Final = Problem(431, "Request head too large", f"a request head has at most {MAX_HEAD:,} bytes")
+
 _log = logging.getLogger("switchgear.gateway")
 
 
@@ -165,10 +167,22 @@ class GatewayProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._discarding:
             return
-        if self._incoming is None and self._task is None and not self._is_ours(data):
-            return
-        if self._partial:
-            data, self._partial = self._partial, b""
+        if self._incoming is None:
+            if self._task is not None:
+                self._partial += data  # the next request, before this one is answered: its sender waits
+                self._pause()
+                return
+            if not self._is_ours(data):
+                return
+            if self._partial:
+                data, self._partial = self._partial, b""
+        self._feed(data)
+        if self._task is None:
+            self._next()
+        if len(self._queue) > (self._task is None):
+            self._pause()  # as above
+
+    def _feed(self, data: bytes) -> None:
         if self._reading_head or self._incoming is None:
             self._head_size += len(data)
         try:
@@ -178,11 +192,7 @@ class GatewayProtocol(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._reject(Problem(400, "Bad request", f"that is no HTTP/1.1 request: {error}"))
         if self._reading_head and self._head_size > MAX_HEAD:
-            self._reject(Problem(431, "Request head too large", f"a request head has at most {MAX_HEAD:,} bytes"))
-        if self._queue and self._task is None:
-            self._next()
-        if (self._task is not None and len(self._queue) > 0) or len(self._queue) > 1:
-            self._pause()  # who sends the next request before this one is answered waits
+            self._reject(_LONG_HEAD)
 
     # What the parser calls
 
@@ -204,14 +214,16 @@ class GatewayProtocol(asyncio.Protocol):
         if request is None:
             return
         self._reading_head = False
-        self._head_size = 0
+        long, self._head_size = self._head_size > MAX_HEAD, 0
         parser = self._parser
         request.method = parser.get_method().decode("ascii")
         version = parser.get_http_version()
         request.old = version == "1.0"
         request.keep = version == "1.1" and parser.should_keep_alive() and not parser.should_upgrade()
         found = inspect(request, version, self._counter)
-        if request.service and request.service not in self._counter.routes:
+        if long and sum(len(name) + len(value) + 4 for name, value in request.headers) > MAX_HEAD:
+            request.problem = _LONG_HEAD
+        elif request.service and request.service not in self._counter.routes:
             # Pipelined behind requests for services: after them, who has sent it finds the connection closed.
             self._closing = self._discarding = True
             self._incoming = None
@@ -319,6 +331,9 @@ class GatewayProtocol(asyncio.Protocol):
             self._resume()
             if self._incoming is None:
                 self._deadline.set(self._config.timeout_keep_alive)
+                held, self._partial = self._partial, b""
+                if held:
+                    self.data_received(held)
 
     def _reject(self, told: Problem) -> None:
         """Answer what can't be read, after what is under way, and close."""

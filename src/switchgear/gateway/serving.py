@@ -74,12 +74,10 @@ class Counter:
 
     async def answer(self, request: Inbound) -> Answer:
         """Return the answer to *request*; its body is bytes, or an *AsyncStream* that must be closed."""
+        if request.problem is not None:
+            return _told(request.problem)
         try:
-            if request.problem is not None:
-                raise request.problem
             return await self._through_the_gate(request)
-        except Problem as error:
-            told = error
         except UpstreamTimeout as error:
             name = type(error).__name__
             told = Problem(504, "Gateway timeout", f"{request.service} did not answer in time ({name})")
@@ -88,8 +86,7 @@ class Counter:
         except (LedgerError, StateError) as error:
             _log.exception("a call to %s was not let go", request.service)
             told = Problem(503, "Nothing may be spent that can't be recorded", str(error))
-        headers, body = problem(told.status, told.title, told.detail, **told.extra)
-        return Answer(told.status, headers, body, None)
+        return _told(told)
 
     async def aclose(self) -> None:
         """Close the connections to the upstreams."""
@@ -130,3 +127,8 @@ class Counter:
 
         attempts = Attempts(self._gate, Exchange(self._gate, request.service, asked), self._draw)
         return await drive(self._gate, journey(attempts, FAULTS, refusals="response"), send)
+
+
+def _told(told: Problem) -> Answer:
+    headers, body = problem(told.status, told.title, told.detail, **told.extra)
+    return Answer(told.status, headers, body, None)
