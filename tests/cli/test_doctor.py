@@ -11,6 +11,7 @@ from switchgear.cli.checks.ledger import check_ledger
 from switchgear.cli.checks.machine import check_clock, check_extras
 from switchgear.cli.checks.prices import check_prices
 from switchgear.config import load_text
+from switchgear.ledger.migrate import HEAD
 from switchgear.testing import ManualClock
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def test_a_sound_machine_passes(filled: Path, run: Run, monkeypatch: pytest.Monk
     lines = result.out.splitlines()
     assert (result.code, result.err) == (0, "")
     assert lines[0] == "ok    config      switchgear.toml, services: 2, budgets: 3"
-    assert "schema 0001, 4 calls)" in lines[1]
+    assert f"schema {HEAD}, 4 calls)" in lines[1]
     assert lines[-1] == "0 failed, 0 warnings, 8 ok"
 
 

@@ -21,6 +21,7 @@ from switchgear.ledger.engine import reading
 from switchgear.ledger.erase import erase_job
 from switchgear.ledger.home import home_of
 from switchgear.ledger.postgres_books import PostgresBooks
+from switchgear.ledger.schema import metadata
 from switchgear.ledger.verify import repair, verify
 
 if TYPE_CHECKING:
@@ -124,6 +125,35 @@ def test_many_processes_write_and_every_sum_is_right(url: str) -> None:
     assert found.sound
     assert found.attempts == 800
     assert tuple(sums) == (800, 800 * 7, 800 * 2)
+
+
+def test_both_engines_end_with_the_same_tables(url: str, rows: Rows, clock: ManualClock) -> None:
+    """After the same records every table has the same rows on SQLite and on PostgreSQL, whatever tables there are."""
+    found = []
+    for address in ("sqlite://", url):
+        with Ledger.open(address, clock=clock) as ledger:
+            for number in range(6):
+                call = f"call-{number}"
+                at = rows.noon + number * 1_000_000_000
+                ledger.reserve(rows.reserved(call, at=at, job=f"job-{number % 2}", tags=(("team", "red"),))).wait()
+                ledger.settle(rows.settled(call, status="failed" if number == 3 else "ok", model="billed")).wait()
+                ledger.refuse(rows.refused(f"no-{number}", at=at, layer="fit")).wait()
+            ledger.reserve(rows.reserved("flying", cost=None)).wait()
+            ledger.record(
+                BudgetCrossed(budget="b", value=None, threshold=0.5, used=1, limit=2, unit="usd", at=1)
+            ).wait()
+            with reading(ledger._engine) as connection:  # noqa: SLF001 - every table, not what the reader shows
+                tables = {
+                    name: sorted(
+                        repr({key: value for key, value in row.items() if key != "owner"})
+                        for row in connection.execute(table.select()).mappings()
+                    )
+                    for name, table in metadata.tables.items()
+                }
+        found.append(tables)
+
+    assert found[0] == found[1]
+    assert found[0]["rollups"]
 
 
 def test_starts_at_once_make_one_ledger(url: str, clock: ManualClock) -> None:
@@ -290,7 +320,7 @@ def test_copies_are_made_by_the_server_s_own_tools(url: str, tmp_path: Path) -> 
     """Backup and restore of files name the tools that do it, and make no file."""
     for work in (
         lambda: backup(url, tmp_path / "copy.db"),
-        lambda: restore(tmp_path / "copy.db", url, stamp="now"),
+        lambda: restore(tmp_path / "copy.db", url, stamp="now", by="somebody", now_us=0),
     ):
         with pytest.raises(ConfigError, match=r"pg_dump .* pg_restore"):
             work()

@@ -54,11 +54,15 @@ class ServerConfig(_Section):
 
 
 class LedgerConfig(_Section):
-    """Where the durable record lives. *retention_days* is for raw rows; roll-ups stay."""
+    """Where the durable record lives. *retention_days* is for raw rows; roll-ups stay.
+
+    *on_error*: whether calls go while nothing can be written.
+    """
 
     url: StrictStr = "sqlite:///switchgear.db"
     retention_days: Positive = 90
     durability: Literal["process", "power"] = "process"
+    on_error: Literal["refuse", "allow"] = "refuse"
 
 
 class StateConfig(_Section):
@@ -123,6 +127,7 @@ class ServiceConfig(_Section):
     max_wait: Duration = Field(default="30s")  # type: ignore[assignment]  # validated into microseconds
     timeout: Duration = Field(default="10m")  # type: ignore[assignment]  # validated into microseconds
     limits: LimitsConfig = LimitsConfig()
+    shadow_limits: LimitsConfig = LimitsConfig()
     breaker: BreakerConfig = BreakerConfig()
     retry: RetryConfig = RetryConfig(attempts=1)
     fallback: tuple[StrictStr, ...] = ()
@@ -150,6 +155,7 @@ class BudgetConfig(_Section):
     action: Literal["fail", "warn", "skip", "degrade"] = "fail"
     degrade_to: StrictStr | None = None
     reserve: Literal["worst_case", "expected"] = "worst_case"
+    shadow: StrictBool = False
     thresholds: tuple[Share, ...] = (0.75, 0.9, 1.0)
 
 

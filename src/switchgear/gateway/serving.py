@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from switchgear.clients.async_stream import drive
 from switchgear.clients.journey import Answer, journey
@@ -16,6 +16,7 @@ from switchgear.gateway.problems import problem
 from switchgear.gateway.upstreams import routes_of
 from switchgear.governor.attempts import Attempts
 from switchgear.governor.exchange import Asked, Exchange
+from switchgear.wire.unavailable import unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -84,8 +85,8 @@ class Counter:
         except UpstreamError as error:
             told = Problem(502, "Bad gateway", f"{request.service} can't be reached ({type(error).__name__})")
         except (LedgerError, StateError) as error:
-            _log.exception("a call to %s was not let go", request.service)
-            told = Problem(503, "Nothing may be spent that can't be recorded", str(error))
+            _log.error("a call to %s was not let go: %s", request.service, error)
+            return self._unrecorded(request, error)
         return _told(told)
 
     async def aclose(self) -> None:
@@ -93,6 +94,12 @@ class Counter:
         for upstream in {id(route.upstream): route.upstream for route in self.routes.values()}.values():
             if upstream is not None:
                 await upstream.aclose()
+
+    def _unrecorded(self, request: Inbound, error: LedgerError | StateError) -> Answer:
+        reason: Literal["ledger", "state"] = "ledger" if isinstance(error, LedgerError) else "state"
+        wire = unavailable(self.kind_of(request.service), request.rest, reason=reason, detail=str(error))
+        headers = [*wire.headers, ("content-length", str(len(wire.body))), ("cache-control", "no-store")]
+        return Answer(wire.status, headers, wire.body, None)
 
     async def _through_the_gate(self, request: Inbound) -> Answer:
         body = request.body

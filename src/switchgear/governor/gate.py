@@ -17,8 +17,9 @@ import msgspec
 from switchgear.calls import NO_USAGE, Call, Outcome, Refusal, Usage
 from switchgear.clock import Moment
 from switchgear.errors import ConfigError, LedgerError, refused
-from switchgear.events import BreakerChanged, BudgetCrossed, CallRefused, CallSettled
+from switchgear.events import BreakerChanged, BudgetCrossed, CallRefused, CallSettled, ShadowExceeded
 from switchgear.governor.desk import BudgetDesk
+from switchgear.governor.explaining import Explainer
 from switchgear.governor.planning import Planner
 from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled
 from switchgear.policies.pricing import Price
@@ -105,6 +106,7 @@ class Gate:
         self.clock: Final = clock
         self._keys: Final = keys
         self._planner: Final = Planner(config=config, book=book, budgets=budgets)
+        self.explainer: Final = Explainer(self._planner, state, clock)
         self._desk: Final = BudgetDesk(budgets=budgets, state=state, ledger=ledger, bus=bus, clock=clock)
 
     def service(self, name: str) -> ServiceConfig:
@@ -132,7 +134,7 @@ class Gate:
 
         Raises:
             Refused: one of its kinds; nothing was sent, nothing is held.
-            LedgerError: the reservation can't be recorded, so the call may not leave.
+            LedgerError: the reservation can't be recorded, so the call may not leave (``ledger.on_error``).
         """
         wake = threading.Event()
         plan, answer = self._ask(self._plan(call, max_wait_us, wake.set, cheaper), cheaper)
@@ -145,8 +147,8 @@ class Gate:
         admitted, commit = self._reserve(plan, answer)
         try:
             commit.wait()
-        except BaseException:
-            self._abandon(admitted)
+        except BaseException as error:
+            self._abandon(admitted, error)
             raise
         self._publish(answer.events)
         return admitted
@@ -165,8 +167,8 @@ class Gate:
         admitted, commit = self._reserve(plan, answer)
         try:
             await commit.done()
-        except BaseException:
-            self._abandon(admitted)
+        except BaseException as error:
+            self._abandon(admitted, error)
             raise
         self._publish(answer.events)
         return admitted
@@ -174,8 +176,9 @@ class Gate:
     def settle(self, admitted: Admitted, outcome: Outcome) -> Settlement:
         """Replace the reservation by what *outcome* says, durably, before it returns.
 
-        A ledger that can't be written now does not take the answer away: the reservation is on
-        record, and the next start settles it at its full cost.
+        A ledger that can't be written now does not take the answer away: its writer keeps the
+        settlement until it can. Should the process die before, the reservation is on record, and
+        the next start settles it at its full cost.
         """
         now = self.clock.moment()
         cost, version = self._cost(admitted, outcome, now)
@@ -183,8 +186,8 @@ class Gate:
         settlement, commit, events = self._settled(admitted, outcome, cost, version, told, now)
         try:
             commit.wait()
-        except LedgerError:
-            _log.exception("call %s stays reserved in the ledger", admitted.call.id)
+        except LedgerError as error:
+            _log.warning("call %s is not settled in the ledger: %s", admitted.call.id, error)
         self.bus.publish(events)
         return settlement
 
@@ -199,8 +202,8 @@ class Gate:
             settlement, commit, events = self._settled(admitted, outcome, cost, version, told, now)
         try:
             await commit.done()
-        except LedgerError:
-            _log.exception("call %s stays reserved in the ledger", admitted.call.id)
+        except LedgerError as error:
+            _log.warning("call %s is not settled in the ledger: %s", admitted.call.id, error)
         finally:
             self.bus.publish(events)
         return settlement
@@ -316,9 +319,11 @@ class Gate:
     def _withdraw(self, slot: int) -> None:
         self.state.withdraw(slot, self.clock.moment())
 
-    def _abandon(self, admitted: Admitted) -> None:
-        """Undo an admission that did not leave; its row may have been written all the same."""
+    def _abandon(self, admitted: Admitted, error: BaseException) -> None:
+        """Undo an admission that did not leave; its row is there all the same, unless the ledger's *error* says no."""
         self.state.cancel(admitted.admission, self.clock.moment())
+        if isinstance(error, LedgerError):
+            return
         self.ledger.settle(
             self._row(admitted, Outcome(status="cancelled", verdict="neutral", error="never sent"), NO_USAGE, 0, None)
         )
@@ -389,7 +394,7 @@ class Gate:
 
     def _record(self, events: tuple[Event, ...]) -> None:
         for event in events:
-            if isinstance(event, BreakerChanged | BudgetCrossed):
+            if isinstance(event, BreakerChanged | BudgetCrossed | ShadowExceeded):
                 self.ledger.record(event)
 
 

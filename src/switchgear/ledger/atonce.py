@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from switchgear.ledger.books import enter
+from switchgear.ledger.place import Place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,12 +51,14 @@ class AtOnce:
         for pragma in ("busy_timeout = 0", "wal_autocheckpoint = 0"):
             self._connection.execute(f"PRAGMA {pragma}").close()
         self._journal: Final = path.with_name(f"{path.name}-wal")
+        self._place: Final = Place(str(path))
         self._commits = 0
 
     def enter(self, records: Sequence[Record]) -> dict[int, LedgerError] | None:
         """Commit *records* as *books.enter* does; None: nothing is written, let the thread do it."""
         self._commits += 1
         try:
+            self._place.check()
             return enter(self._connection, records)
         except Exception as error:  # noqa: BLE001 - the thread meets it again, and says what it is
             _log.debug("left to the writer's thread: %s", error)
