@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from switchgear.gateway.answers import begun, whole
 from switchgear.gateway.connection import AHEAD
 from switchgear.gateway.deadline import Deadline
 from switchgear.gateway.faults import UpstreamError
-from switchgear.gateway.heads import MAX_HEAD, head_bytes, header_name, status_line
+from switchgear.gateway.heads import MAX_HEAD, header_name
 from switchgear.gateway.inbound import Feed, Inbound, Problem
 from switchgear.gateway.intake import inspect
 from switchgear.gateway.proxy import MAX_BODY
@@ -43,7 +44,6 @@ _HEAD_SECONDS: Final = 20.0
 """How long a client may take for a head, and how long it may pause in a body."""
 
 _LINGER_SECONDS: Final = 5.0
-_BODILESS: Final = frozenset({204, 304})
 
 _LONG_HEAD: Final = Problem(431, "Request head too large", f"a request head has at most {MAX_HEAD:,} bytes")
 
@@ -77,29 +77,6 @@ class GatewayProtocol(asyncio.Protocol):
         config, server_state, app_state: uvicorn's, for what is handed over.
         loop: the running loop.
     """
-
-    __slots__ = (
-        "_active",
-        "_app_state",
-        "_can_write",
-        "_closing",
-        "_config",
-        "_counter",
-        "_deadline",
-        "_discarding",
-        "_head_size",
-        "_incoming",
-        "_loop",
-        "_parser",
-        "_partial",
-        "_paused",
-        "_queue",
-        "_reading_head",
-        "_room",
-        "_state",
-        "_task",
-        "_transport",
-    )
 
     def __init__(
         self,
@@ -382,53 +359,29 @@ class GatewayProtocol(asyncio.Protocol):
         answer = await self._counter.answer(request)
         body = answer.body
         if isinstance(body, bytes):
-            self._write_whole(request, answer, body)
+            self._transport.write(whole(request, answer, body, closing=self._closing))
             return
         try:
             await self._write_stream(request, answer)
         finally:
             await body.aclose()
 
-    def _head(self, request: Inbound, answer: Answer, *, bodiless: bool) -> tuple[bytes, bool]:
-        """Return the head of *answer*, and whether its body is sent in chunks."""
-        headers = answer.headers
-        chunked = False
-        if not bodiless and not any(name.lower() == "content-length" for name, _ in headers):
-            chunked = not request.old
-            request.keep = request.keep and chunked
-        if not request.keep or self._closing:
-            headers = [*headers, ("connection", "close")]
-        if chunked:
-            headers = [*headers, ("transfer-encoding", "chunked")]
-        return head_bytes(status_line(answer.status), headers), chunked
-
-    def _write_whole(self, request: Inbound, answer: Answer, body: bytes) -> None:
-        bodiless = request.method == "HEAD" or answer.status in _BODILESS
-        head, chunked = self._head(request, answer, bodiless=bodiless)
-        if bodiless or not body:
-            self._transport.write(head + b"0\r\n\r\n" if chunked else head)
-        elif chunked:
-            self._transport.write(b"%b%x\r\n%b\r\n0\r\n\r\n" % (head, len(body), body))
-        else:
-            self._transport.write(head + body)
-
     async def _write_stream(self, request: Inbound, answer: Answer) -> None:
         write = self._transport.write
-        bodiless = request.method == "HEAD" or answer.status in _BODILESS
-        head, chunked = self._head(request, answer, bodiless=bodiless)
+        head, framing = begun(request, answer, closing=self._closing)
         write(head)
         try:
             while chunk := await answer.body.read():
-                if bodiless:
+                if framing == "none":
                     continue
-                write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunked else chunk)
+                write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if framing == "chunks" else chunk)
                 if not self._can_write:
                     await self._drained()
         except UpstreamError as error:
             # The head is out: all that can be done is to break off, as the upstream did.
             _log.warning("%s broke off its answer (%s)", request.service, type(error).__name__)
             raise BrokenOffError from error
-        if chunked:
+        if framing == "chunks":
             write(b"0\r\n\r\n")
 
     async def _drained(self) -> None:

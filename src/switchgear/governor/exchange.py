@@ -17,7 +17,15 @@ from switchgear.calls import NO_USAGE, Call, Outcome, new_call_id
 from switchgear.clock import MICROS, micros
 from switchgear.errors import ConfigError
 from switchgear.governor.allowance import Allowance
-from switchgear.governor.headers import CREDENTIALS, OURS, Sieve, attribution_of, index_of, trace_of
+from switchgear.governor.headers import (
+    ANSWER_SIEVES,
+    CREDENTIALS,
+    OURS,
+    REQUEST_SIEVES,
+    attribution_of,
+    index_of,
+    trace_of,
+)
 from switchgear.money import to_usd
 from switchgear.policies.retry import Failure, Repeat, is_turned_away
 from switchgear.wire.dialects import dialect_for
@@ -53,20 +61,6 @@ _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELET
 
 
 _RETRY_AFTER: Final = frozenset({"retry-after", "retry-after-ms"})
-_STREAMED: Final = Sieve("content-length")
-_COLLECTED: Final = Sieve()
-_SIEVES: Final = {
-    (unread, keyed, adds_usage): Sieve(
-        "host",
-        *(() if unread else ("content-length",)),
-        *(("authorization", "x-api-key", "api-key") if keyed else ()),
-        *(("accept-encoding",) if adds_usage else ()),
-    )
-    for unread in (False, True)
-    for keyed in (False, True)
-    for adds_usage in (False, True)
-}
-"""What of a request does not go on: by whether its body is unread, our key replaces its own, we add to it."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -239,7 +233,7 @@ class Exchange:
         self._reader = self._dialect.reader(
             self.facts, status=status, content_type=content_type, content_encoding=coding
         )
-        return (_STREAMED if self._streaming else _COLLECTED)(headers, index)
+        return ANSWER_SIEVES[self._streaming](headers, index)
 
     @property
     def streaming(self) -> bool:
@@ -391,7 +385,7 @@ class Exchange:
     def _outgoing_headers(self, service: str) -> Headers:
         asked, key = self._asked, self._gate.key_of(service)
         adds_usage = self.facts.adds_usage
-        out = _SIEVES[asked.unread, key is not None, adds_usage](asked.headers, self._index)
+        out = REQUEST_SIEVES[asked.unread, key is not None, adds_usage](asked.headers, self._index)
         if adds_usage:
             # A chunk can only be taken out of what can be read.
             out.append(("accept-encoding", "identity"))

@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
+    "ANSWER_SIEVES",
     "CREDENTIALS",
     "OURS",
+    "REQUEST_SIEVES",
     "Headers",
     "Sieve",
     "attribution_of",
@@ -83,6 +85,23 @@ class Sieve:
                 low = name.lower()
                 known[name] = low not in self._drop and not low.startswith(OURS)
             return [pair for pair in headers if known[pair[0]]]
+
+
+ANSWER_SIEVES: Final = {True: Sieve("content-length"), False: Sieve()}
+"""What of an answer goes on, by whether it is a stream."""
+
+REQUEST_SIEVES: Final = {
+    (unread, keyed, adds_usage): Sieve(
+        "host",
+        *(() if unread else ("content-length",)),
+        *(("authorization", "x-api-key", "api-key") if keyed else ()),
+        *(("accept-encoding",) if adds_usage else ()),
+    )
+    for unread in (False, True)
+    for keyed in (False, True)
+    for adds_usage in (False, True)
+}
+"""What of a request goes on: by whether its body is unread, our key replaces its own, we add to it."""
 
 
 def index_of(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
