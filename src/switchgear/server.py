@@ -21,6 +21,7 @@ from switchgear.gateway.loopback import is_loopback
 from switchgear.gateway.protocol import protocol_for
 from switchgear.gateway.proxy import Proxy
 from switchgear.gateway.serving import Counter
+from switchgear.governor.opening import housekeeping
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.version import __version__
 from switchgear.web.app import create_app
@@ -101,6 +102,7 @@ class Server:
             undo.callback(self._listener.close)
             self.governor: Final = Governor(config, clock=clock)
             undo.callback(self.governor.close)
+            self._housekeeping: Final = housekeeping(self.governor)
             proxy = Proxy(self.governor)
             self._counter: Final = Counter(self.governor) if data_path == "hot" else None
             control = create_app(_web_deps(self.governor, stopping=self._stopping))
@@ -138,6 +140,7 @@ class Server:
     def close(self) -> None:
         """Let go of ledger and port; the second time does nothing."""
         self._listener.close()
+        self._housekeeping.close()
         self.governor.close()
 
     def __enter__(self) -> Self:
@@ -166,6 +169,7 @@ class Server:
             while True:
                 await asyncio.sleep(_TICK)
                 await self.governor.atick()
+                self._housekeeping.tick()
 
         self._ticker = asyncio.create_task(tick())
         # What was made at start stays: the collector need not look at it on every round.

@@ -141,18 +141,17 @@ def test_bad_input(words: tuple[str, ...], said: str, filled: Path, run: Run) ->
 
 
 def test_prune(filled: Path, run: Run) -> None:
-    """A dry run only counts; without --yes nobody is asked where nobody can answer; budgets keep what they count."""
+    """A dry run only counts; without --yes nobody is asked where nobody can answer; sums stay."""
     corrupt(filled, "UPDATE attempts SET started_at = started_at - 400 * 86400000000")
     dry = run("ledger", "prune", "--dry-run", "--json")
     refused = run("ledger", "prune")
     done = run("ledger", "prune", "--yes")
 
-    assert json.loads(dry.out)["attempts"] == 1
-    assert json.loads(dry.out)["kept"] == 3
-    assert (refused.code, "1 attempts from before" in refused.err) == (2, True)
-    assert "1 attempts from before" in done.err
-    assert "3 as old stay: a budget still counts them." in done.err
-    assert len(json.loads(run("calls", "list", "--json").out)["items"]) == 3
+    assert json.loads(dry.out)["attempts"] == 3
+    assert (refused.code, "3 attempts from before" in refused.err) == (2, True)
+    assert "3 attempts from before" in done.err
+    assert "every sum stays, of budgets too." in done.err
+    assert len(json.loads(run("calls", "list", "--json").out)["items"]) == 1
 
 
 def test_backup_and_restore(filled: Path, run: Run) -> None:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from switchgear.insight.buckets import Bucket
-    from switchgear.ledger.usage_views import Cut, Steps, UnitSum, UsageFilter, UsageSum
+    from switchgear.insight.sources import UsagePiece
+    from switchgear.ledger.usage_views import Asked, Cut, Steps, UnitSum, UsageFilter, UsageSum
 
 HOUR = 3_600_000_000
 VIENNA = ZoneInfo("Europe/Vienna")
@@ -47,6 +48,9 @@ class Past:
         return None
 
     def rollup_sums(self, where: UsageFilter, *, by: Sequence[str] = (), cut: Cut | None = None) -> Sequence[UsageSum]:
+        return ()
+
+    def rollup_pieces(self, asked: Asked, edges: Sequence[int]) -> Sequence[UsagePiece]:
         return ()
 
     def row_sums(self, where: UsageFilter, *, by: Sequence[str] = (), cut: Cut | None = None) -> Sequence[UsageSum]:

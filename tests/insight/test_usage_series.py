@@ -2,17 +2,21 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from switchgear.insight.days import to_micros
 from switchgear.insight.questions import Span
+from switchgear.insight.sources import UsagePiece
 from switchgear.insight.usage import UsageQuestion, added
 from switchgear.insight.usage_series import OTHER, before, usage_series
-from switchgear.ledger.usage_views import Cut, UsageFilter, UsageSum
+from switchgear.ledger.pieces import Piece
+from switchgear.ledger.usage_views import Asked, Cut, UsageFilter, UsageSum
 from switchgear.ledger.views import Totals
 
 if TYPE_CHECKING:
@@ -40,6 +44,20 @@ class _Sums:
         if not by:
             return [UsageSum(None, (), added(_totals(cost) for _, _, cost in kept))]
         return [UsageSum(at if cut else None, (service,), _totals(cost)) for at, service, cost in kept]
+
+    def rollup_pieces(self, asked: Asked, edges: Sequence[int]) -> Sequence[UsagePiece]:
+        return [
+            Piece(
+                start,
+                end,
+                tuple(
+                    self.rollup_sums(
+                        msgspec.structs.replace(asked.where, since=start, until=end), by=asked.by, cut=asked.cut
+                    )
+                ),
+            )
+            for start, end in pairwise(edges)
+        ]
 
     def row_sums(self, where: UsageFilter, *, by: Sequence[str] = (), cut: Cut | None = None) -> Sequence[UsageSum]:
         raise NotImplementedError

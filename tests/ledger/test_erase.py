@@ -60,7 +60,7 @@ def test_a_job_is_forgotten_and_sums_stay(
     monkeypatch.setattr(erasing, "_STEP", step)
     fill(ledger, rows)
     if days_kept is not None:
-        prune(engine_of(ledger), before_us=rows.noon - days_kept * DAY_US, counted=(), clock=clock, by="ann")
+        prune(engine_of(ledger), before_us=rows.noon - days_kept * DAY_US, budgets=(), clock=clock, by="ann")
     before = ledger.reader.totals(by=("service", "model", "status"))
     calls = sum(one.calls for one in ledger.reader.job_totals())
     other = [one for one in ledger.reader.job_totals() if one.group["job"] == "other"]

@@ -334,10 +334,10 @@ def test_no_file(ledger: Ledger, tmp_path: Path) -> None:
 
 def test_what_was_pruned_does_not_come_back(ledger: Ledger, rows: Rows, into: Import, clock: ManualClock) -> None:
     """Attempts from before the last pruning are refused: the sums have them already."""
-    for days in (0, 9):
+    for days in (9, 0):
         ledger.refuse(rows.refused(f"call-{days}", at=rows.noon - days * DAY_US)).wait()
     text = written(ledger, "csv")
-    prune(engine_of(ledger), before_us=rows.noon - 5 * DAY_US, counted=(), clock=clock, by="ann")
+    prune(engine_of(ledger), before_us=rows.noon - 5 * DAY_US, budgets=(), clock=clock, by="ann")
 
     with pytest.raises(ImportFileError, match=r"csv:\d: began before .* so it would count twice"):
         into(ledger, text)

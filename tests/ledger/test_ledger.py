@@ -8,6 +8,7 @@ import pytest
 
 from switchgear.errors import LedgerError
 from switchgear.ledger import Ledger
+from switchgear.ledger.counted import Counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +54,7 @@ def test_nothing_is_forgotten_by_kill_9(tmp_path: Path, clock: ManualClock) -> N
 
     with Ledger.open(url, clock=clock) as ledger:
         rows = ledger.reader.calls().items
-        spend = ledger.spend(since_us=0, match={"service": "openai"}, each="job")
+        spend = ledger.spend(Counted(match=(("service", "openai"),), each="job"), now_us=0)
 
     assert ledger.orphans == 20
     assert {row.status for row in rows} == {"orphaned"}

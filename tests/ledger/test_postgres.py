@@ -17,6 +17,7 @@ from switchgear.events import BudgetCrossed
 from switchgear.ledger import Ledger
 from switchgear.ledger.access import alone, beside, looking
 from switchgear.ledger.backup import backup, restore
+from switchgear.ledger.counted import Counted
 from switchgear.ledger.engine import reading
 from switchgear.ledger.erase import erase_job
 from switchgear.ledger.home import home_of
@@ -335,7 +336,7 @@ def test_letters_that_it_has_no_place_for(opened: Callable[[], Ledger], rows: Ro
 
     [row] = ledger.reader.call("call-1")
     assert (row.model, row.job, row.tags) == ("gpt\ufffd", "a\ufffd", {"te\ufffdam": "re\ufffdd"})
-    assert ledger.spend(since_us=0, match={"tag.te\ufffdam": "re\ufffdd"})[None].cost == 300
+    assert ledger.spend(Counted(match=(("tag.te\ufffdam", "re\ufffdd"),)), now_us=0)[None].cost == 300
 
 
 def test_one_bad_record_fails_alone_on_the_server(opened: Callable[[], Ledger], rows: Rows) -> None:

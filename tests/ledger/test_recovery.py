@@ -2,12 +2,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from switchgear.calls import Usage
 from switchgear.events import BreakerChanged, BudgetCrossed, CircuitName
 from switchgear.ledger import Ledger
-from switchgear.ledger.recovery import BreakerMemory, RecentCalls, Spend
+from switchgear.ledger.recovery import BreakerMemory, RecentCalls, recent_calls
 
 if TYPE_CHECKING:
     from tests.ledger.conftest import Rows
@@ -91,62 +89,20 @@ def test_recent_calls_end_before_until(ledger: Ledger, rows: Rows) -> None:
     assert [(one.at, one.requests) for one in (*older, *newer)] == [(rows.noon + 1, 2), (rows.noon + 3, 2)]
 
 
-def spent(ledger: Ledger, rows: Rows) -> None:
-    """Record four settled attempts of 300 nano-USD and 110 tokens, one of them unpriced, and a refusal."""
-    ledger.reserve(rows.reserved("one", job="a", run="r", layer="x", key="k", tags=(("team", "red"), ("ring", "1"))))
-    ledger.reserve(rows.reserved("two", job="a", tags=(("team", "blue"),)))
-    ledger.reserve(rows.reserved("three", job="b", service="anthropic", model="claude"))
-    ledger.reserve(rows.reserved("early", job="b", at=rows.noon - 1))
-    ledger.refuse(rows.refused("refused", job="a"))
-    for call_id, cost in [("one", 300), ("two", 300), ("three", None), ("early", 300)]:
-        ledger.settle(rows.settled(call_id, cost=cost, model="billed-model")).wait()
+def test_very_many_recent_calls_come_from_rollups(ledger: Ledger, rows: Rows) -> None:
+    """Beyond so many attempts, whole quarters are told at their ends, and what is not over one by one."""
+    for number, second in enumerate([-1_000, 0, 1, 900, 1_801]):
+        ledger.reserve(rows.reserved(f"call-{number}", at=rows.noon + second * SECOND))
+        if second < 1_800:
+            ledger.settle(rows.settled(f"call-{number}"))
+    ledger.refuse(rows.refused("refused", at=rows.noon)).wait()
+    until = rows.noon + 1_802 * SECOND
 
-
-@pytest.mark.parametrize(
-    ("match", "calls", "unpriced"),
-    [
-        ({}, 3, 1),
-        ({"service": "openai"}, 2, 0),
-        ({"model": "claude"}, 1, 1),
-        ({"model": "billed-model"}, 0, 0),
-        ({"job": "a"}, 2, 0),
-        ({"job": "a", "service": "anthropic"}, 0, 0),
-        ({"run": "r"}, 1, 0),
-        ({"layer": "x"}, 1, 0),
-        ({"key": "k"}, 1, 0),
-        ({"tag.team": "blue"}, 1, 0),
-        ({"tag.team": "blue", "tag.ring": "1"}, 0, 0),
-        ({"tag.te'am\"": "blue"}, 0, 0),
-    ],
-)
-def test_spend_follows_the_match(ledger: Ledger, rows: Rows, match: dict[str, str], calls: int, unpriced: int) -> None:
-    """Spend is what attempts with all of these facets used, by the model that was asked for."""
-    spent(ledger, rows)
-
-    assert ledger.spend(since_us=rows.noon, match=match) == {
-        None: Spend(cost=300 * (calls - unpriced), tokens=110 * calls, unpriced=unpriced)
-    }
-
-
-def test_spend_by_each(ledger: Ledger, rows: Rows) -> None:
-    """With *each* there is one sum for every value, and one for attempts without."""
-    spent(ledger, rows)
-
-    assert ledger.spend(since_us=0, match={}, each="job") == {
-        "a": Spend(cost=600, tokens=220, unpriced=0),
-        "b": Spend(cost=300, tokens=220, unpriced=1),
-    }
-    assert ledger.spend(since_us=0, match={"service": "openai"}, each="tag.team") == {
-        None: Spend(cost=300, tokens=110, unpriced=0),
-        "blue": Spend(cost=300, tokens=110, unpriced=0),
-        "red": Spend(cost=300, tokens=110, unpriced=0),
-    }
-
-
-def test_spend_knows_its_facets(ledger: Ledger) -> None:
-    """A facet that attempts don't have is the caller's mistake."""
-    with pytest.raises(ValueError, match="attempts have no 'planet'; known are service, model"):
-        ledger.spend(since_us=0, match={"planet": "mars"})
+    assert recent_calls(ledger._engine, since_us=rows.noon, until_us=until, cell_us=SECOND, most=3) == (  # noqa: SLF001 - so that few are many
+        RecentCalls(service="openai", at=rows.noon + 900 * SECOND - 1, requests=2, tokens=220),
+        RecentCalls(service="openai", at=rows.noon + 1_800 * SECOND - 1, requests=1, tokens=110),
+        RecentCalls(service="openai", at=rows.noon + 1_801 * SECOND, requests=1, tokens=150),
+    )
 
 
 def test_breakers_are_remembered(ledger: Ledger, rows: Rows) -> None:

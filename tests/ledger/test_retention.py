@@ -11,7 +11,7 @@ from switchgear.errors import LedgerError
 from switchgear.ledger import Ledger
 from switchgear.ledger.access import beside, changing
 from switchgear.ledger.engine import reading
-from switchgear.ledger.retention import Counted, prunable, prune
+from switchgear.ledger.retention import prune
 from switchgear.ledger.schema import attempts
 from switchgear.ledger.verify import verify
 
@@ -39,17 +39,17 @@ def left(ledger: Ledger) -> set[str]:
 
 def test_old_attempts_go_and_sums_stay(ledger: Ledger, rows: Rows, clock: ManualClock) -> None:
     """Attempts older than the edge are gone; roll-ups, job totals and younger attempts are what they were."""
-    for days in (1, 5, 40, 100):
+    for days in (100, 40, 5, 1):
         ledger.reserve(rows.reserved(f"call-{days}", at=rows.noon - days * DAY_US, job="acme"))
         ledger.settle(rows.settled(f"call-{days}")).wait()
     before = (ledger.reader.totals(), ledger.reader.job_totals())
     told: list[int] = []
 
     done = prune(
-        engine_of(ledger), before_us=rows.noon - 30 * DAY_US, counted=(), clock=clock, by="ann", progress=told.append
+        engine_of(ledger), before_us=rows.noon - 30 * DAY_US, budgets=(), clock=clock, by="ann", progress=told.append
     )
 
-    assert (done.attempts, done.kept) == (2, 0)
+    assert done.attempts == 2
     assert sum(told) == 2
     assert left(ledger) == {"call-1", "call-5"}
     assert (ledger.reader.totals(), ledger.reader.job_totals()) == before
@@ -61,53 +61,26 @@ def test_calls_on_the_wire_stay(ledger: Ledger, rows: Rows, clock: ManualClock) 
     """A reservation is never deleted, however old it is."""
     ledger.reserve(rows.reserved("flying", at=rows.noon - 50 * DAY_US)).wait()
 
-    assert prune(engine_of(ledger), before_us=rows.noon - 9 * DAY_US, counted=(), clock=clock, by="ann").attempts == 0
+    assert prune(engine_of(ledger), before_us=rows.noon - 9 * DAY_US, budgets=(), clock=clock, by="ann").attempts == 0
     assert left(ledger) == {"flying"}
     assert ledger.reader.events() == ()
 
 
-@pytest.mark.parametrize(
-    ("match", "each", "since_days", "stays"),
-    [
-        ({}, None, 1000, {"plain", "acme", "tagged"}),
-        ({"job": "acme"}, None, 1000, {"acme"}),
-        ({"job": "acme"}, None, 10, set()),
-        ({}, "job", 1000, {"acme"}),
-        ({"tag.team": "red"}, None, 1000, {"tagged"}),
-        ({"model": "gpt-5", "service": "openai"}, "tag.team", 1000, {"tagged"}),
-        ({"model": "other"}, None, 1000, set()),
-    ],
-)
-def test_what_a_budget_counts_stays(
-    match: dict[str, str],
-    each: str | None,
-    since_days: int,
-    stays: set[str],
-    ledger: Ledger,
-    rows: Rows,
-    clock: ManualClock,
-) -> None:
-    """An attempt that a budget would ask for at the next start is not deleted; refusals spent nothing."""
-    old = rows.noon - 20 * DAY_US
-    ledger.reserve(rows.reserved("plain", at=old))
-    ledger.reserve(rows.reserved("acme", at=old, job="acme"))
-    ledger.reserve(rows.reserved("tagged", at=old, tags=(("team", "red"),)))
-    for call in ("plain", "acme", "tagged"):
-        ledger.settle(rows.settled(call))
-    ledger.refuse(rows.refused("refused", at=old, job="acme", tags=(("team", "red"),))).wait()
-    counted = [Counted(budget="b", match=match, each=each, since_us=rows.noon - since_days * DAY_US)]
+def test_the_newest_attempt_stays(ledger: Ledger, rows: Rows, clock: ManualClock) -> None:
+    """Its number must not be given to another one: budgets remember up to which number they have counted."""
+    for number in range(3):
+        ledger.refuse(rows.refused(f"call-{number}", at=rows.noon - 20 * DAY_US)).wait()
 
-    planned = prunable(engine_of(ledger), before_us=rows.noon - 9 * DAY_US, counted=counted)
-    done = prune(engine_of(ledger), before_us=rows.noon - 9 * DAY_US, counted=counted, clock=clock, by="ann")
+    done = prune(engine_of(ledger), before_us=rows.noon - 9 * DAY_US, budgets=(), clock=clock, by="ann")
 
-    assert left(ledger) == stays
-    assert (planned.attempts, planned.kept) == (done.attempts, done.kept) == (4 - len(stays), len(stays))
+    assert done.attempts == 2
+    assert left(ledger) == {"call-2"}
 
 
 def test_the_last_two_days_are_needed(ledger: Ledger, rows: Rows, clock: ManualClock) -> None:
     """Daily limits are rebuilt from the last day, so an edge within it is refused."""
     with pytest.raises(LedgerError, match="the last two days can't be pruned"):
-        prune(engine_of(ledger), before_us=rows.noon - DAY_US, counted=(), clock=clock, by="ann")
+        prune(engine_of(ledger), before_us=rows.noon - DAY_US, budgets=(), clock=clock, by="ann")
 
 
 def test_the_file_shrinks_and_another_writer_gets_in(tmp_path: Path, rows: Rows, clock: ManualClock) -> None:
@@ -122,7 +95,7 @@ def test_the_file_shrinks_and_another_writer_gets_in(tmp_path: Path, rows: Rows,
             done = prune(
                 engine,
                 before_us=rows.noon - 9 * DAY_US,
-                counted=(),
+                budgets=(),
                 clock=clock,
                 by="ann",
                 progress=lambda count: ledger.refuse(rows.refused(f"new-{count}")).wait(),
@@ -148,7 +121,7 @@ def test_a_ledger_that_cannot_shrink_says_so(tmp_path: Path, rows: Rows, clock: 
         for number in range(500):
             ledger.refuse(rows.refused(f"old-{number}", at=rows.noon - 30 * DAY_US))
         ledger.refuse(rows.refused("wait")).wait()
-        done = prune(engine_of(ledger), before_us=rows.noon - 9 * DAY_US, counted=(), clock=clock, by="ann")
+        done = prune(engine_of(ledger), before_us=rows.noon - 9 * DAY_US, budgets=(), clock=clock, by="ann")
 
     assert done.freed_bytes == 0
     assert done.reusable_bytes > 0

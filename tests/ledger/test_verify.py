@@ -129,7 +129,7 @@ def pruned(ledger: Ledger, rows: Rows, clock: ManualClock) -> Engine:
     ledger.refuse(rows.refused("old", at=rows.noon - 7 * DAY_US, job="acme"))
     ledger.refuse(rows.refused("new", at=rows.noon, job="acme")).wait()
     engine = engine_of(ledger)
-    prune(engine, before_us=rows.noon - 5 * DAY_US, counted=(), clock=clock, by="ann")
+    prune(engine, before_us=rows.noon - 5 * DAY_US, budgets=(), clock=clock, by="ann")
     return engine
 
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from switchgear.config.model import Config
-    from switchgear.ledger.retention import Counted
     from switchgear.ledger.verify import Difference, Verification
 
 __all__ = ["erase", "prune", "verify"]
@@ -72,21 +71,23 @@ def verify(config_path: Path | None, mend: bool, as_json: bool) -> int:  # noqa:
 def prune(config_path: Path | None, before: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes them by name
     """Delete old single calls; all sums stay.
 
-    Goes in steps of a few milliseconds, so a running server is not held up. Calls on the wire stay, and so
-    do those that a budget still counts.
+    Goes in steps of a few milliseconds, so a running server is not held up. What budgets have spent is kept
+    as sums; calls on the wire stay.
     """
     from switchgear.clock import SystemClock
+    from switchgear.governor.opening import counted_by
+    from switchgear.governor.rules import budget_rules
     from switchgear.ledger import access, retention
 
     config = read(config_path).config
     clock = SystemClock()
     now = clock.moment().wall
     edge = _edge(config, before, now)
-    counted = _counted(config, now)
+    budgets = [counted_by(rule) for rule in budget_rules(config)]
     with access.looking(config.ledger.url) as engine:
-        planned = retention.prunable(engine, before_us=edge, counted=counted)
+        planned = retention.prunable(engine, before_us=edge)
     if dry_run:
-        _print_pruned(planned.attempts, planned.kept, planned.before, as_json=as_json, word="would go")
+        _print_pruned(planned.attempts, planned.before, as_json=as_json, word="would go")
         return
     if planned.attempts:
         require_consent(f"{planned.attempts:,} attempts from before {_day(planned.before)} will be deleted.", given=yes)
@@ -94,8 +95,8 @@ def prune(config_path: Path | None, before: str | None, dry_run: bool, yes: bool
         access.beside(config.ledger.url, durability=config.ledger.durability) as engine,
         meter("pruning", planned.attempts, "attempts") as advance,
     ):
-        done = retention.prune(engine, before_us=edge, counted=counted, clock=clock, by=operator(), progress=advance)
-    _print_pruned(done.attempts, done.kept, done.before, as_json=as_json, word="deleted")
+        done = retention.prune(engine, before_us=edge, budgets=budgets, clock=clock, by=operator(), progress=advance)
+    _print_pruned(done.attempts, done.before, as_json=as_json, word="deleted")
     if not as_json and done.reusable_bytes + done.freed_bytes:
         say(
             f"The file is {done.freed_bytes / 1e6:,.1f} MB smaller; {done.reusable_bytes / 1e6:,.1f} MB in it are free."
@@ -154,29 +155,11 @@ def _edge(config: Config, before: str | None, now: int) -> int:
     return edge
 
 
-def _counted(config: Config, now: int) -> list[Counted]:
-    """Return what the configured budgets still count, and will ask the ledger for at the next start."""
-    from switchgear.governor.rules import budget_rules
-    from switchgear.ledger.retention import Counted
-    from switchgear.policies.budget import period_of
-
-    return [
-        Counted(
-            budget=rule.name,
-            match=dict(rule.match),
-            each=rule.each,
-            since_us=period_of(rule, now).start if rule.rolling_us is None else now - rule.rolling_us,
-        )
-        for rule in budget_rules(config)
-    ]
-
-
-def _print_pruned(gone: int, kept: int, before: int, *, as_json: bool, word: str) -> None:
+def _print_pruned(gone: int, before: int, *, as_json: bool, word: str) -> None:
     if as_json:
-        print_json({"attempts": gone, "kept": kept, "before": _instant(before), "dry_run": word != "deleted"})
+        print_json({"attempts": gone, "before": _instant(before), "dry_run": word != "deleted"})
         return
-    stay = f" {kept:,} as old stay: a budget still counts them." if kept else ""
-    say(f"{gone:,} attempts from before {_day(before)} {word}; roll-ups and job totals stay.{stay}")
+    say(f"{gone:,} attempts from before {_day(before)} {word}; every sum stays, of budgets too.")
 
 
 def _verification(found: Verification) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypedDict
+from zoneinfo import ZoneInfo
 
 from switchgear.events import Bus
 from switchgear.governor.keys import provider_keys
 from switchgear.governor.rules import budget_rules, service_rules
 from switchgear.governor.sharing import shared_state
 from switchgear.ledger import Ledger
-from switchgear.policies.budget import period_of
+from switchgear.ledger.counted import Counted
+from switchgear.ledger.housekeeping import Housekeeping
 from switchgear.policies.pricing import PriceBook, PriceSource
 from switchgear.state.base import Account, History, PastBreaker, PastCalls, PastLimit, PastSpend
 from switchgear.state.memory import MemoryState
@@ -19,14 +21,17 @@ if TYPE_CHECKING:
 
     from switchgear.clock import Clock, Moment
     from switchgear.config.model import Config
+    from switchgear.governor.gate import Gate
     from switchgear.policies.budget import BudgetRule
     from switchgear.state.base import AsyncState
 
-__all__ = ["Parts", "history_of", "open_parts", "price_book", "state_of"]
+__all__ = ["Parts", "counted_by", "history_of", "housekeeping", "open_parts", "price_book", "state_of"]
 
 _MINUTE: Final = 60_000_000
 _DAY: Final = 86_400_000_000
 _LONGEST_DAY: Final = 90_000_000_000  # a calendar day on which clocks are set back
+_AT_START: Final = 50_000
+"""Attempts that are added up in one transaction while nobody waits for another."""
 _CELLS: Final = 3000
 """How finely a window is remembered: as finely as the limiter keeps it."""
 
@@ -119,6 +124,29 @@ def history_of(ledger: Ledger, rules: Iterable[BudgetRule], now: Moment) -> Hist
     )
 
 
+def counted_by(rule: BudgetRule) -> Counted:
+    """Return what *rule* counts, as the ledger is asked for it."""
+    return Counted(
+        match=rule.match,
+        each=rule.each,
+        period=rule.period if rule.rolling_us is None else "total",
+        timezone=rule.timezone,
+        rolling_us=rule.rolling_us,
+    )
+
+
+def housekeeping(gate: Gate) -> Housekeeping:
+    """Return who cares for the ledger of *gate* while it is in use."""
+    config = gate.config
+    return Housekeeping(
+        gate.ledger,
+        budgets=lambda: [counted_by(rule) for rule in budget_rules(gate.config)],
+        retention_days=lambda: gate.config.ledger.retention_days,
+        zone=ZoneInfo(config.server.reporting_timezone),
+        clock=gate.clock,
+    )
+
+
 def _calls(ledger: Ledger, now: Moment) -> Iterable[PastCalls]:
     """The last day in cells of a day's window, its last minute as finely as a minute's.
 
@@ -140,9 +168,10 @@ def _limits(ledger: Ledger, rules: Iterable[BudgetRule]) -> Iterable[PastLimit]:
 
 
 def _spend(ledger: Ledger, rules: Iterable[BudgetRule], now: Moment) -> Iterable[PastSpend]:
-    for rule in rules:
-        since = period_of(rule, now.wall).start if rule.rolling_us is None else now.wall - rule.rolling_us
-        for value, one in ledger.spend(since_us=since, match=dict(rule.match), each=rule.each).items():
-            if rule.each is None or value is not None:
-                account = Account(rule.name, value)
-                yield PastSpend(account=account, cost=one.cost, tokens=one.tokens, unpriced=one.unpriced)
+    every = [(rule, counted_by(rule)) for rule in rules]
+    # Once, and all together: afterwards each budget is a look at its sums.
+    ledger.carry_forward([counted for _, counted in every], now_us=now.wall, step=_AT_START)
+    for rule, counted in every:
+        for value, one in ledger.spend(counted, now_us=now.wall).items():
+            account = Account(rule.name, value)
+            yield PastSpend(account=account, cost=one.cost, tokens=one.tokens, unpriced=one.unpriced)

@@ -12,14 +12,26 @@ from switchgear.ledger.usage_views import Cut
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-__all__ = ["QUARTER", "Bucket", "bucket_end", "bucket_label", "bucket_start", "cut_of", "month_end"]
+__all__ = [
+    "DAY",
+    "QUARTER",
+    "Bucket",
+    "bucket_end",
+    "bucket_label",
+    "bucket_start",
+    "cut_of",
+    "days_cut",
+    "edges_of",
+    "month_end",
+]
 
 Bucket = Literal["15min", "hour", "day", "week", "month", "none"]
 """``none``: the whole time at once. Weeks begin on Monday."""
 
 QUARTER: Final = 15 * 60 * MICROS
 _HOUR: Final = 4 * QUARTER
-_DAY: Final = 24 * _HOUR
+DAY: Final = 24 * _HOUR
+_PIECE: Final = 6 * _HOUR
 
 
 def bucket_start(instant: int, bucket: Bucket, zone: ZoneInfo) -> int:
@@ -72,12 +84,31 @@ def cut_of(bucket: Bucket, since: int, until: int, zone: ZoneInfo) -> Cut | None
         return None
     if bucket == "15min":
         return Cut(size_us=QUARTER)
-    size = _HOUR if bucket == "hour" else _DAY
+    if bucket != "hour":
+        return days_cut(since, until, zone)
     # Hours are cut in absolute time, else the hour that is repeated in autumn would be one.
-    shifts = [
-        (before, offset % _HOUR if bucket == "hour" else offset) for before, offset in _offsets(since, until, zone)
-    ]
-    return Cut(size_us=size, shifts=tuple(shifts))
+    shifts = [(before, offset % _HOUR) for before, offset in _offsets(since, until, zone)]
+    return Cut(size_us=_HOUR, shifts=tuple(shifts))
+
+
+def days_cut(since: int, until: int, zone: ZoneInfo) -> Cut:
+    """Return how the ledger is to cut the time from *since* to *until* into days in *zone*."""
+    return Cut(size_us=DAY, shifts=tuple(_offsets(since, until, zone)))
+
+
+def edges_of(bucket: Bucket, since: int, until: int, zone: ZoneInfo) -> list[int]:
+    """Return where the time from *since* to *until* may be taken apart, both included, days cut in *zone*.
+
+    Between two edges lie whole pieces of *cut_of*; edges inside are the same wherever time begins.
+    """
+    edges = [since]
+    day = day_start(since, zone)
+    while day < until:
+        following = next_day_start(day, zone)
+        inner = range(day, following, _PIECE) if bucket in {"15min", "hour"} else (day,)
+        edges += [edge for at in inner if edges[-1] < (edge := hour_start(at, zone)) < until]
+        day = following
+    return [*edges, until]
 
 
 def _offsets(since: int, until: int, zone: ZoneInfo) -> list[tuple[int, int]]:
@@ -85,7 +116,7 @@ def _offsets(since: int, until: int, zone: ZoneInfo) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     at, offset = since, _offset(since, zone)
     while at < until:
-        following = min(at + _DAY, until)
+        following = min(at + DAY, until)
         if (new := _offset(following, zone)) != offset:
             found.append((_change(at, following, zone), offset))
             offset = new

@@ -34,7 +34,7 @@ class PastSums:
         self._known: tuple[tuple[int | None, int], tuple[Totals, ...]] | None = None
 
     def read(self, *, since: int | None, today: int, now: int) -> tuple[Totals, ...]:
-        """Return the sums from *since* (None: from the first call) to *today*, the start of the day of *now*.
+        """Return sums that add up to those from *since* (None: the first call) to *today*, when the day of *now* began.
 
         All are epoch microseconds.
 
@@ -48,11 +48,20 @@ class PastSums:
             if self._known is not None and self._known[0] == wanted:
                 return self._known[1]
         final = now - today >= _SETTLED_IN and not self._under_way(today)
-        rows = self._reader.totals(since=since, until=today, by=self._by)
+        rows = self._up_to(since, today)
         if final:
             with self._lock:
                 self._known = (wanted, rows)
         return rows
+
+    def _up_to(self, since: int | None, today: int) -> tuple[Totals, ...]:
+        """Read on from the day that is known; what is remembered was final."""
+        with self._lock:
+            known = self._known
+        if known is None or known[0][0] != since or known[0][1] > today:
+            return self._reader.totals(since=since, until=today, by=self._by)
+        (_, until), before = known
+        return (*before, *self._reader.totals(since=until, until=today, by=self._by))
 
     def _under_way(self, today: int) -> bool:
         return bool(self._reader.calls(CallFilter(status="reserved", until=today), limit=1).items)

@@ -14,7 +14,6 @@ from switchgear.insight.live import breaker_metrics, budget_metrics, limit_metri
 from switchgear.insight.metrics import MetricsSnapshot, RecentCalls
 from switchgear.insight.past import PastSums
 from switchgear.insight.totals import by_service, recent_calls, token_metrics
-from switchgear.ledger.views import CallFilter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -105,7 +104,7 @@ class MetricsCollector:
             limits=limits,
             budgets=budgets,
             errors=errors,
-            calls=self._service_calls([breaker.service for breaker in breakers], hour_rows, month),
+            calls=self._service_calls([breaker.service for breaker in breakers], hour_rows, month, now=now),
             ledger_problem=self.ledger_problem(),
             ledger_warning=self._ledger_warning(),
             rules=self._rules,
@@ -189,16 +188,19 @@ class MetricsCollector:
         return recent_calls(rows, since=since, until=now, p95_us=None if slowest is None else slowest[0.95])
 
     def _service_calls(
-        self, services: Sequence[str], hour: Sequence[Totals], month: TokenMetrics
+        self, services: Sequence[str], hour: Sequence[Totals], month: TokenMetrics, *, now: int
     ) -> Mapping[str, ServiceCalls]:
         recent = {row.group["service"]: row for row in hour}
         known = {share.name for share in month.by_service}
+        if not known.issuperset(services):
+            # Roll-ups are asked, and only once a day: a service without calls is in no index of attempts.
+            past = self._lifetime.read(since=None, today=day_start(now, self._zone), now=now)
+            known |= {row.group["service"] for row in past}
         found: dict[str, ServiceCalls] = {}
         for name in services:
             row = recent.get(name)
             if row is not None:
                 found[name] = ServiceCalls(calls=row.calls, failed=row.failed, refused=row.refused, ever=True)
             else:
-                ever = name in known or bool(self._reader.calls(CallFilter(service=name), limit=1).items)
-                found[name] = ServiceCalls(ever=ever)
+                found[name] = ServiceCalls(ever=name in known)
         return found

@@ -5,18 +5,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from switchgear.clock import Moment
     from switchgear.ledger.trail import EventPage
-    from switchgear.ledger.usage_views import Cut, Steps, UnitSum, UsageFilter, UsageSum
+    from switchgear.ledger.usage_views import Asked, Cut, Steps, UnitSum, UsageFilter, UsageSum
     from switchgear.ledger.views import CallFilter, CallPage, CallRow, Dimension, EventRow, Totals
     from switchgear.state.base import BreakerView, BudgetView, LimitView
 
-__all__ = ["CallLedger", "CostLedger", "LiveNumbers", "TrailLedger", "UsageLedger"]
+__all__ = ["CallLedger", "CostLedger", "LiveNumbers", "TrailLedger", "UsageLedger", "UsagePiece"]
+
+_Made = TypeVar("_Made")
 
 
 class CallLedger(Protocol):
@@ -48,6 +50,17 @@ class CallLedger(Protocol):
         """Return the newest events first."""
 
 
+class UsagePiece(Protocol):
+    """The sums of a piece of time, and what was made of them."""
+
+    @property
+    def sums(self) -> Sequence[UsageSum]:
+        """Return the sums, in order of time."""
+
+    def made(self, key: Hashable, make: Callable[[UsagePiece], _Made]) -> _Made:
+        """Return *make(self)*, remembered with the piece until another *key* is asked for."""
+
+
 class UsageLedger(Protocol):
     """The part of the ledger's reader that reports of usage and cost need. Every method raises LedgerError."""
 
@@ -56,6 +69,9 @@ class UsageLedger(Protocol):
 
     def rollup_sums(self, where: UsageFilter, *, by: Sequence[str] = (), cut: Cut | None = None) -> Sequence[UsageSum]:
         """Return sums over roll-ups by service, model, layer, key, status, for each piece of *cut*."""
+
+    def rollup_pieces(self, asked: Asked, edges: Sequence[int]) -> Sequence[UsagePiece]:
+        """Return the sums between each two of *edges*; an unchanged piece is the one of before."""
 
     def row_sums(self, where: UsageFilter, *, by: Sequence[str] = (), cut: Cut | None = None) -> Sequence[UsageSum]:
         """Return the same from rows, also by job, run and ``tag.<name>``; a group may come several times."""

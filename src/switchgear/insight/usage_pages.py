@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,10 +25,10 @@ def page_of(report: UsageReport, *, limit: int, after: str | None = None) -> Usa
     Raises:
         BadQuestion: *after* is not the `next` of a page of this question.
     """
-    last = None if after is None else _read(after, len(report.by))
-    items = [item for item in report.items if last is None or _place(item) > last]
-    following = _write(items[limit - 1]) if len(items) > limit else None
-    return msgspec.structs.replace(report, items=tuple(items[:limit]), next=following)
+    first = 0 if after is None else bisect_right(report.items, _read(after, len(report.by)), key=_place)
+    items = report.items[first : first + limit]
+    following = _write(items[-1]) if len(report.items) > first + limit else None
+    return msgspec.structs.replace(report, items=items, next=following)
 
 
 def _place(item: UsageRow) -> _Place:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import false, insert, update
+import msgspec
+from sqlalchemy import false, insert, select, update
 
 from switchgear.ledger.encoding import json_text
 from switchgear.ledger.engine import POSTGRES, translated
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 
     from switchgear.ledger.engine import Durability
 
-__all__ = ["alone", "beside", "changing", "looking", "note"]
+PRUNED: Final = "attempts_pruned"
+"""The event of a pruning; it tells up to where attempts may be missing."""
+
+__all__ = ["PRUNED", "alone", "beside", "changing", "looking", "note", "pruned_before"]
 
 
 @contextmanager
@@ -88,6 +92,12 @@ def changing(engine: Engine) -> Iterator[Connection]:
 def note(connection: Connection, kind: str, what: Mapping[str, object], *, at_us: int) -> None:
     """Enter in the audit trail what an operator has done to the ledger."""
     connection.execute(insert(events).values(at=at_us, kind=kind, subject="ledger", what=json_text(what)))
+
+
+def pruned_before(connection: Connection) -> int | None:
+    """Return the epoch microsecond before which attempts may be missing; None: none was ever pruned."""
+    found = connection.execute(select(events.c.what).where(events.c.kind == PRUNED)).scalars().all()
+    return max((msgspec.json.decode(what)["before"] for what in found), default=None)
 
 
 @contextmanager

@@ -168,8 +168,9 @@ def page_of(records: Sequence[Record]) -> Page:
 
 
 def write_tally(cursor: sqlite3.Cursor, tally: Tally) -> None:
-    """Add *tally* to roll-ups and job totals."""
+    """Add *tally* to roll-ups and job totals, and note which hours have changed."""
     sql.send(cursor, sql.upsert_rollups, tally.rollups())
+    sql.send(cursor, sql.upsert_changes, tally.changes())
     sql.send(cursor, sql.upsert_job_totals, tally.jobs())
 
 

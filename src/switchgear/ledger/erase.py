@@ -9,7 +9,9 @@ import msgspec
 from sqlalchemy import delete, insert, select, update
 
 from switchgear.ledger.access import changing, note
+from switchgear.ledger.balances import forget_job
 from switchgear.ledger.encoding import json_text
+from switchgear.ledger.engine import reading
 from switchgear.ledger.schema import SUMS, attempts, events, job_totals
 
 if TYPE_CHECKING:
@@ -52,7 +54,8 @@ def erase_job(
     Job, run, tags, trace, refusal and error text of each attempt are emptied, the job's totals are
     added to those of no job, and events about it lose its name. Roll-ups know no jobs. It goes in small
     steps, so a server may go on writing; what it records for the job later is new data. What budgets
-    had counted for the job is not found again at the next start.
+    had counted for the job or for one of its runs is not found again at the next start; budgets that
+    go by a tag keep what they had counted.
 
     The audit trail says that a job was erased and by whom, not which one.
 
@@ -60,12 +63,16 @@ def erase_job(
         LedgerError: the ledger can't be written; run it again for the rest.
     """
     changed = 0
+    with reading(engine) as connection:
+        of_job = select(attempts.c.run).where(attempts.c.job == job, attempts.c.run.is_not(None)).distinct()
+        runs = connection.execute(of_job).scalars().all()
     while True:
         with changing(engine) as connection:
             count = _forget_attempts(connection, job)
             changed += count
             if count == 0:
                 totals = _move_what_is_left(connection, job)
+                forget_job(connection, job, runs)
                 named = _forget_events(connection, job)
                 if changed or totals or named:
                     note(connection, "job_erased", {"attempts": changed, "by": by}, at_us=clock.moment().wall)

@@ -13,11 +13,11 @@ from switchgear.clock import MICROS
 from switchgear.ledger.access import changing, note
 from switchgear.ledger.import_files import ImportFileError, rows_of
 from switchgear.ledger.retention import pruned_before
-from switchgear.ledger.schema import SUMS, attempts, job_totals, rollups
+from switchgear.ledger.schema import SUMS, attempts, job_totals, rollup_changes, rollups
 from switchgear.ledger.tally import Place, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from sqlalchemy import Connection, Engine, Table
@@ -71,6 +71,7 @@ def import_attempts(
             progress(len(page))
         if added:
             _add(connection, rollups, tally.rollups())
+            _add(connection, rollup_changes, tally.changes(), ("changes",))
             _add(connection, job_totals, tally.jobs())
             note(connection, "attempts_imported", {"attempts": added, "by": by}, at_us=now_us)
     return Imported(added=added, known=known)
@@ -114,15 +115,17 @@ def _count(row: Mapping[str, Any], tally: Tally) -> None:
     )
 
 
-def _add(connection: Connection, table: Table, sums: Iterable[tuple[int | str, ...]]) -> None:
-    """Add *sums*, each after its key, to what *table* has."""
+def _add(
+    connection: Connection, table: Table, rows: Iterable[tuple[int | str, ...]], sums: Sequence[str] = SUMS
+) -> None:
+    """Add the *sums* in *rows*, each after its key, to what *table* has."""
     names = [column.name for column in table.primary_key]
     where = [table.c[name] == bindparam(f"key_{name}") for name in names]
-    change = update(table).where(*where).values({name: table.c[name] + bindparam(f"add_{name}") for name in SUMS})
-    for row in sums:
+    change = update(table).where(*where).values({name: table.c[name] + bindparam(f"add_{name}") for name in sums})
+    for row in rows:
         key, values = row[: len(names)], row[len(names) :]
         parameters = {f"key_{name}": value for name, value in zip(names, key, strict=True)}
-        parameters |= {f"add_{name}": value for name, value in zip(SUMS, values, strict=True)}
+        parameters |= {f"add_{name}": value for name, value in zip(sums, values, strict=True)}
         if connection.execute(change, parameters).rowcount == 0:
-            new = {**dict(zip(names, key, strict=True)), **dict(zip(SUMS, values, strict=True))}
+            new = {**dict(zip(names, key, strict=True)), **dict(zip(sums, values, strict=True))}
             connection.execute(insert(table).values(new))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 from switchgear.errors import LedgerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable
 
     from sqlalchemy import Engine
 
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed, ShadowExceeded
     from switchgear.ledger.books import Record
     from switchgear.ledger.commit import Commit
+    from switchgear.ledger.counted import Counted, Spend
     from switchgear.ledger.engine import Durability
     from switchgear.ledger.keeper import OnError, Outage
     from switchgear.ledger.lock import LedgerLock
     from switchgear.ledger.reader import LedgerReader
-    from switchgear.ledger.recovery import BreakerMemory, LimitMemory, RecentCalls, Spend
+    from switchgear.ledger.recovery import BreakerMemory, LimitMemory, RecentCalls
+    from switchgear.ledger.retention import Pruned
     from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled, Entry
     from switchgear.ledger.writer import Writer
 
@@ -143,11 +145,47 @@ class Ledger:
 
         return recent_calls(self._engine, since_us=since_us, cell_us=cell_us, until_us=until_us)
 
-    def spend(self, *, since_us: int, match: Mapping[str, str], each: str | None = None) -> dict[str | None, Spend]:
-        """Return what was spent since *since_us*, by the value of *each*; see ``recovery.spend``."""
-        from switchgear.ledger.recovery import spend
+    def spend(self, counted: Counted, *, now_us: int) -> dict[str | None, Spend]:
+        """Return what *counted* has spent in its period at *now_us*, by value; see ``balances.spend``."""
+        from switchgear.ledger.balances import spend
 
-        return spend(self._engine, since_us=since_us, match=match, each=each)
+        return spend(self._engine, counted, now_us=now_us)
+
+    def carry_forward(
+        self,
+        every: Iterable[Counted],
+        *,
+        now_us: int,
+        step: int | None = None,
+        rest: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Note what *every* of these has spent, so that the next start need not add it up again.
+
+        See ``balances.carry_forward``; *step*: attempts in one transaction. A ledger that is open for
+        reading only is left alone.
+
+        Raises:
+            LedgerError: the ledger can't be written.
+        """
+        if self._writer is not None:
+            from switchgear.ledger.balances import STEP, carry_forward
+
+            carry_forward(self._engine, every, now_us=now_us, step=step or STEP, rest=rest)
+
+    def prune(
+        self, *, before_us: int, budgets: Iterable[Counted], clock: Clock, progress: Callable[[int], None]
+    ) -> Pruned:
+        """Delete the attempts that began before *before_us*, so slowly that nobody waits; see ``retention.prune``.
+
+        Raises:
+            LedgerError: it can't be written.
+        """
+        from switchgear.ledger.retention import QUIET, prune
+
+        by = "retention_days"
+        return prune(
+            self._engine, before_us=before_us, budgets=budgets, clock=clock, by=by, pace=QUIET, progress=progress
+        )
 
     def breakers(self) -> tuple[BreakerMemory, ...]:
         """Return the last recorded change of each breaker."""

@@ -19,7 +19,7 @@ from switchgear.ledger.postgres import own_connection
 from switchgear.ledger.postgres_faults import concerns_storage, explain, shown
 from switchgear.ledger.postgres_seat import take_seat
 from switchgear.ledger.rows import AttemptSettled, OrphanSweep
-from switchgear.ledger.schema import SUMS, job_totals, rollups
+from switchgear.ledger.schema import job_totals, rollup_changes, rollups
 from switchgear.ledger.sql import EVENT, OPENED, SETTLED
 from switchgear.ledger.tally import Place, Tally
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from psycopg import Connection
-    from sqlalchemy import Engine, Table
+    from sqlalchemy import Engine
 
     from switchgear.ledger.books import Record
 
@@ -210,16 +210,14 @@ def _settle(
 
 def _write_tally(connection: Connection[_Row], tally: Tally) -> None:
     """Add *tally* to roll-ups and job totals, in an order that is the same in every process."""
-    for statement, table, sums in (
+    for statement, table, rows in (
         (sql.UPSERT_ROLLUPS, rollups, tally.rollups()),
+        (sql.UPSERT_CHANGES, rollup_changes, tally.changes()),
         (sql.UPSERT_JOB_TOTALS, job_totals, tally.jobs()),
     ):
-        if sums:
-            connection.execute(statement, (_json(_columns(table), sorted(sums)),))
-
-
-def _columns(table: Table) -> tuple[str, ...]:
-    return (*(column.name for column in table.primary_key), *SUMS)
+        if rows:
+            columns = tuple(column.name for column in table.c)
+            connection.execute(statement, (_json(columns, sorted(rows)),))
 
 
 def _tally_orphan(row: _Row, tally: Tally) -> None:

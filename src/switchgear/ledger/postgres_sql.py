@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import String
 from sqlalchemy.dialects import postgresql
 
-from switchgear.ledger.schema import SUMS, attempts, events, job_totals, rollups
+from switchgear.ledger.schema import SUMS, attempts, events, job_totals, rollup_changes, rollups
 from switchgear.ledger.sql import EVENT, OPENED, SETTLED
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ __all__ = [
     "ORPHAN",
     "OWNERS",
     "SETTLE",
+    "UPSERT_CHANGES",
     "UPSERT_JOB_TOTALS",
     "UPSERT_ROLLUPS",
 ]
@@ -54,10 +55,10 @@ def _insert(table: Table, columns: Sequence[str]) -> str:
     return f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {_rows(table, columns)}"  # noqa: S608 - names of the schema
 
 
-def _upsert(table: Table) -> bytes:
+def _upsert(table: Table, sums: Sequence[str] = SUMS) -> bytes:
     group = [column.name for column in table.primary_key]
-    added = ", ".join(f'"{name}" = {table.name}."{name}" + excluded."{name}"' for name in SUMS)
-    return f"{_insert(table, [*group, *SUMS])} ON CONFLICT ({_names(group)}) DO UPDATE SET {added}".encode()
+    added = ", ".join(f'"{name}" = {table.name}."{name}" + excluded."{name}"' for name in sums)
+    return f"{_insert(table, [*group, *sums])} ON CONFLICT ({_names(group)}) DO UPDATE SET {added}".encode()
 
 
 _KNOWN: Final = ("call_id", "attempt", "seq", "status", "started_at", "service", "model", "layer", "key", "job")
@@ -87,6 +88,7 @@ FIND: Final = (
 """Which of the attempts there are."""
 
 UPSERT_ROLLUPS: Final = _upsert(rollups)
+UPSERT_CHANGES: Final = _upsert(rollup_changes, ("changes",))
 UPSERT_JOB_TOTALS: Final = _upsert(job_totals)
 
 _OPEN: Final = "status = 'reserved' AND status <> 'ok'"  # the second makes the index of statuses serve

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import base64
 import math
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from sqlalchemy import func, select, text
+from sqlalchemy import func, or_, select, text
 
 from switchgear.ledger.engine import POSTGRES, reading
-from switchgear.ledger.schema import BUCKET_US, NOT_OK, SUMS, attempts, events, job_totals, metadata, rollups
+from switchgear.ledger.schema import (
+    BUCKET_US,
+    NOT_OK,
+    SLOT_US,
+    SUMS,
+    attempts,
+    events,
+    job_totals,
+    metadata,
+    rollups,
+)
 from switchgear.ledger.trail import TrailReader
 from switchgear.ledger.usage_queries import UsageReader
+from switchgear.ledger.usage_views import Asked, Cut, UsageFilter
 from switchgear.ledger.views import CallFilter, CallPage, CallRow, EventRow, Totals
 
 if TYPE_CHECKING:
@@ -27,6 +39,9 @@ __all__ = ["LedgerReader"]
 _STATUSES: Final = ("ok", "failed", "refused", "cancelled", "orphaned")
 _LATENCY_SAMPLE: Final = 2_000
 _COLUMNS: Final = tuple(name for name in CallRow.__struct_fields__ if name != "id")
+_ADDED: Final = Totals.__struct_fields__[2:]
+_WHOLE: Final = Cut(size_us=1 << 62)
+"""All time is one piece."""
 _JSON: Final = ("tags", "units", "refusal")
 _FLAGS: Final = ("streamed", "estimated")
 
@@ -45,7 +60,7 @@ class LedgerReader:
         self.trail: Final = TrailReader(engine)
 
     def calls(self, where: CallFilter | None = None, *, limit: int = 50, after: str | None = None) -> CallPage:
-        """Return attempts, newest first.
+        """Return attempts, newest first: by when they began, then by when they were recorded.
 
         Paging on with *after* skips and repeats nothing, whatever is added meanwhile.
 
@@ -58,19 +73,18 @@ class LedgerReader:
             ValueError: *after* is not the *next* of a page.
         """
         where = where or CallFilter()
-        on_sqlite = self._engine.dialect.name != POSTGRES
-        query = _filtered(where, hides_time=on_sqlite).order_by(attempts.c.seq.desc()).limit(limit + 1)
+        start, seq = attempts.c.started_at, attempts.c.seq
+        query = _filtered(where).order_by(start.desc(), seq.desc()).limit(limit + 1)
         if after is not None:
-            query = query.where(attempts.c.seq < _from_cursor(after))
+            place = _from_cursor(after)
+            # The first condition is for the index, which knows the time.
+            query = query.where(start <= place[0], or_(start < place[0], seq < place[1]))
         with reading(self._engine) as connection:
-            if on_sqlite and _needs_bounds(where):
-                first, last = connection.execute(_seqs_of(where)).one()
-                query = query.where(attempts.c.seq.between(first, last))
             found = connection.execute(query).mappings().all()
         page = found[:limit]
         return CallPage(
             items=tuple(map(_call_row, page)),
-            next=_to_cursor(page[-1]["seq"]) if len(found) > limit else None,
+            next=_to_cursor(page[-1]["started_at"], page[-1]["seq"]) if len(found) > limit else None,
         )
 
     def call(self, call_id: str) -> tuple[CallRow, ...]:
@@ -113,6 +127,8 @@ class LedgerReader:
         if bucket_us is not None and (bucket_us <= 0 or bucket_us % BUCKET_US):
             msg = f"a time bucket is a multiple of 15 minutes, not {bucket_us} microseconds"
             raise ValueError(msg)
+        if since is not None and until is None and bucket_us is None and service is None:
+            return self._totals_since(since - since % BUCKET_US, tuple(by))
         groups: list[Column[str]] = [rollups.c[name] for name in by]
         query = _sums(rollups, groups)
         if bucket_us is not None:
@@ -125,6 +141,21 @@ class LedgerReader:
         if service is not None:
             query = query.where(rollups.c.service == service)
         return self._totals(query, by)
+
+    def _totals_since(self, since: int, by: tuple[Dimension, ...]) -> tuple[Totals, ...]:
+        """Return the sums of all that began since: what is asked for again and again while a day goes by.
+
+        All but the last hours are remembered, so that it takes no longer in the evening.
+        """
+        extent = self.usage.extent()
+        edge = since if extent is None else max(since, extent[1] - extent[1] % SLOT_US - SLOT_US)
+        asked = Asked(UsageFilter(), by, _WHOLE)
+        pieces = self.usage.rollup_pieces(asked, (since, edge)) if edge > since else []
+        groups: dict[tuple[str | None, ...], list[Totals]] = {} if by else {(): []}
+        for one in chain(*(piece.sums for piece in pieces), self.usage.rollup_sums(UsageFilter(since=edge), by=by)):
+            groups.setdefault(one.group, []).append(one.totals)
+        ordered = sorted(groups.items(), key=lambda item: tuple(value or "" for value in item[0]))
+        return tuple(_added(dict(zip(by, group, strict=True)), rows) for group, rows in ordered)
 
     def job_totals(self, *, limit: int = 50) -> tuple[Totals, ...]:
         """Return the sums of each job, the dearest first; attempts without a job are one group, None."""
@@ -154,7 +185,7 @@ class LedgerReader:
         if service is not None:
             query = query.where(attempts.c.service == service)
         with reading(self._engine) as connection:
-            sample = sorted(connection.execute(query).scalars())
+            sample = sorted(connection.execute(query).scalars().all())
         if not sample:
             return None
         return {share: sample[max(0, math.ceil(share * len(sample)) - 1)] for share in shares}
@@ -210,36 +241,21 @@ def _sums(table: Table, groups: Sequence[Column[str]]) -> Select[*tuple[int, ...
     return select(*sums, *counts, *named).group_by(*groups).order_by(*groups)
 
 
-def _needs_bounds(where: CallFilter) -> bool:
-    """Return whether time is the best clue: the indexes of job, run and trace lead to few attempts."""
-    timed = where.since is not None or where.until is not None
-    return timed and where.job is None and where.run is None and where.trace_id is None
+def _added(group: dict[str, str | None], rows: Sequence[Totals]) -> Totals:
+    return Totals(group=group, **{name: sum([getattr(row, name) for row in rows]) for name in _ADDED})
 
 
-def _seqs_of(where: CallFilter) -> Select[int | None, int | None]:
-    """Select the first and the last attempt of the time in *where*: one look at an index."""
-    query = select(func.min(attempts.c.seq), func.max(attempts.c.seq))
-    if where.since is not None:
-        query = query.where(attempts.c.started_at >= where.since)
-    if where.until is not None:
-        query = query.where(attempts.c.started_at < where.until)
-    return query
-
-
-def _filtered(where: CallFilter, *, hides_time: bool) -> Select[*tuple[object, ...]]:
+def _filtered(where: CallFilter) -> Select[*tuple[object, ...]]:
     query = select(attempts)
     for name in CallFilter.__struct_fields__:
         if name not in {"since", "until"} and (wanted := getattr(where, name)) is not None:
             query = query.where(attempts.c[name] == wanted)
     if where.status not in {None, "ok"}:
         query = query.where(NOT_OK)
-    # Attempts are nearly in the order of time. The sum hides the time from SQLite's planner, which would
-    # rather sort a whole month by seq than read the newest page; PostgreSQL's knows how many there are.
-    started_at = attempts.c.started_at + 0 if hides_time else attempts.c.started_at
     if where.since is not None:
-        query = query.where(started_at >= where.since)
+        query = query.where(attempts.c.started_at >= where.since)
     if where.until is not None:
-        query = query.where(started_at < where.until)
+        query = query.where(attempts.c.started_at < where.until)
     return query
 
 
@@ -253,18 +269,18 @@ def _call_row(row: RowMapping) -> CallRow:
     return msgspec.convert({**fields, "id": f"{row['call_id']}-{row['attempt']}"}, CallRow)
 
 
-def _to_cursor(seq: int) -> str:
-    return base64.urlsafe_b64encode(f"seq {seq}".encode()).decode().rstrip("=")
+def _to_cursor(started_at: int, seq: int) -> str:
+    return base64.urlsafe_b64encode(f"at {started_at} {seq}".encode()).decode().rstrip("=")
 
 
-def _from_cursor(cursor: str) -> int:
+def _from_cursor(cursor: str) -> tuple[int, int]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
-        word, number = base64.urlsafe_b64decode(padded.encode("ascii")).decode("ascii").split(" ")
-        seq = int(number)
+        word, started_at, seq = base64.urlsafe_b64decode(padded.encode("ascii")).decode("ascii").split(" ")
+        place = (int(started_at), int(seq))
     except ValueError:
-        word, seq = "", 0
-    if word != "seq":
+        word, place = "", (0, 0)
+    if word != "at":
         msg = f'not a place in this list: {cursor!r}; use the "next" of the page before'
         raise ValueError(msg)
-    return seq
+    return place

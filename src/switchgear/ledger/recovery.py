@@ -13,27 +13,22 @@ from switchgear.events import CircuitName
 from switchgear.ledger.books import transaction, write_tally
 from switchgear.ledger.encoding import json_text
 from switchgear.ledger.engine import reading, translated
-from switchgear.ledger.facets import tag_value
-from switchgear.ledger.schema import attempts, events
+from switchgear.ledger.schema import BUCKET_US, attempts, events, rollups
 from switchgear.ledger.tally import Place, Tally
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
 
-    from sqlalchemy import ColumnElement, Engine
-
+    from sqlalchemy import Connection, Engine
 
 __all__ = [
     "BreakerMemory",
     "LimitMemory",
     "RecentCalls",
-    "Spend",
     "breakers",
     "budget_limits",
     "recent_calls",
     "settle_orphans",
-    "spend",
 ]
 
 
@@ -44,14 +39,6 @@ class RecentCalls(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     requests: int
     tokens: int
-
-
-class Spend(msgspec.Struct, frozen=True, kw_only=True):
-    """What attempts that went out used: nano-USD, tokens in and out, and how many had no price."""
-
-    cost: int
-    tokens: int
-    unpriced: int
 
 
 class BreakerMemory(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +63,8 @@ class LimitMemory(msgspec.Struct, frozen=True, kw_only=True):
 
 # Every attempt but these went out, or may have.
 _WENT_OUT: Final = attempts.c.status != "refused"
+_MOST_ROWS: Final = 500_000
+"""Attempts that are read one by one at a start: half a second."""
 _TOKENS: Final = attempts.c.input_tokens + attempts.c.output_tokens
 
 
@@ -132,62 +121,61 @@ def _settle_orphans(cursor: sqlite3.Cursor, now_us: int) -> int:
 
 
 def recent_calls(
-    engine: Engine, *, since_us: int, cell_us: int, until_us: int | None = None
+    engine: Engine, *, since_us: int, cell_us: int, until_us: int | None = None, most: int = _MOST_ROWS
 ) -> tuple[RecentCalls, ...]:
     """Return what each service was asked from *since_us* to before *until_us*, in cells of *cell_us*, in order of time.
 
-    A cell stands at its latest attempt, so a window that counts it never lets go too early.
+    A cell stands at its latest attempt, so a window that counts it never lets go too early. Where
+    there are more than *most* attempts, whole quarters of an hour come from roll-ups and stand at their ends.
     """
-    cell = attempts.c.started_at // cell_us
-    latest = func.max(attempts.c.started_at).label("latest")
+    with reading(engine) as connection:
+        edge = since_us
+        found: list[RecentCalls] = []
+        if _rolled_up_calls(connection, since_us, until_us) > most:
+            last = until_us if until_us is not None else connection.execute(_LAST_BUCKET).scalar_one() or since_us
+            edge = max(since_us, last - last % BUCKET_US)
+            found += _by_quarter(connection, since_us, edge)
+        found += _by_cell(connection, edge, until_us, cell_us)
+    return tuple(sorted(found, key=lambda one: (one.at, one.service)))
+
+
+_LAST_BUCKET: Final = select(func.max(rollups.c.bucket_start))
+
+
+def _rolled_up_calls(connection: Connection, since: int, until: int | None) -> int:
+    query = select(func.coalesce(func.sum(rollups.c.calls), 0)).where(rollups.c.bucket_start >= since)
+    if until is not None:
+        query = query.where(rollups.c.bucket_start < until)
+    return int(connection.execute(query).scalar_one())
+
+
+def _by_quarter(connection: Connection, since: int, until: int) -> list[RecentCalls]:
+    """Return the sums of whole quarters; the one that *since* lies in counts as a whole."""
+    start, tokens = rollups.c.bucket_start, rollups.c.input_tokens + rollups.c.output_tokens
     query = (
-        select(attempts.c.service, latest, func.count(), func.sum(_TOKENS))
-        .where(attempts.c.started_at >= since_us, _WENT_OUT)
+        select(rollups.c.service, start, func.sum(rollups.c.calls), func.sum(tokens))
+        .where(start >= since - since % BUCKET_US, start < until, rollups.c.status != "refused")
+        .group_by(rollups.c.service, start)
+    )
+    return [
+        RecentCalls(service=service, at=at + BUCKET_US - 1, requests=int(requests), tokens=int(used))
+        for service, at, requests, used in connection.execute(query)
+    ]
+
+
+def _by_cell(connection: Connection, since: int, until: int | None, cell_us: int) -> list[RecentCalls]:
+    cell = attempts.c.started_at // cell_us
+    query = (
+        select(attempts.c.service, func.max(attempts.c.started_at), func.count(), func.sum(_TOKENS))
+        .where(attempts.c.started_at >= since, _WENT_OUT)
         .group_by(attempts.c.service, cell)
-        .order_by(latest, attempts.c.service)
     )
-    if until_us is not None:
-        query = query.where(attempts.c.started_at < until_us)
-    with reading(engine) as connection:
-        found = connection.execute(query).all()
-    return tuple(
+    if until is not None:
+        query = query.where(attempts.c.started_at < until)
+    return [
         RecentCalls(service=service, at=at, requests=requests, tokens=int(tokens))
-        for service, at, requests, tokens in found
-    )
-
-
-def spend(
-    engine: Engine, *, since_us: int, match: Mapping[str, str], each: str | None = None
-) -> dict[str | None, Spend]:
-    """Return what attempts begun at *since_us* or later used, by the value of *each*.
-
-    Args:
-        engine: the ledger's.
-        since_us: epoch microseconds; 0 for all of it.
-        match: what an attempt must have: any of ``service``, ``model`` (as asked for), ``job``,
-            ``run``, ``layer``, ``key``, ``tag.<name>``.
-        each: one of these names; None: everything is one sum, under the key None.
-
-    Raises:
-        ValueError: a name that attempts don't have.
-    """
-    group: ColumnElement[str | None] | None = None if each is None else _facet(each)
-    conditions = [_facet(name) == value for name, value in match.items()]
-    unpriced = func.count().filter(attempts.c.cost.is_(None), attempts.c.status != "reserved")
-    query = select(
-        func.coalesce(func.sum(attempts.c.cost), 0),
-        # What is still reserved is held by its process, not spent: a new one finds none of it.
-        func.coalesce(func.sum(_TOKENS).filter(attempts.c.status != "reserved"), 0),
-        unpriced,
-    ).where(attempts.c.started_at >= since_us, _WENT_OUT, *conditions)
-    if group is not None:
-        query = query.add_columns(group).group_by(group)
-    with reading(engine) as connection:
-        found = connection.execute(query).all()
-    return {
-        (None if group is None else row[3]): Spend(cost=int(row[0]), tokens=int(row[1]), unpriced=row[2])
-        for row in found
-    }
+        for service, at, requests, tokens in connection.execute(query)
+    ]
 
 
 def breakers(engine: Engine) -> tuple[BreakerMemory, ...]:
@@ -220,21 +208,3 @@ def _latest(engine: Engine, kind: str) -> list[dict[str, Any]]:
     query = select(events.c.what).where(events.c.id.in_(newest)).order_by(events.c.subject)
     with reading(engine) as connection:
         return [msgspec.json.decode(what) for what in connection.execute(query).scalars()]
-
-
-def _facet(name: str) -> ColumnElement[str | None]:
-    """Return what an attempt has under *name*."""
-    if name.startswith("tag."):
-        return tag_value(attempts.c.tags, name[4:])
-    columns = {
-        "service": attempts.c.service,
-        "model": attempts.c.asked_model,
-        "job": attempts.c.job,
-        "run": attempts.c.run,
-        "layer": attempts.c.layer,
-        "key": attempts.c.key,
-    }
-    if name not in columns:
-        msg = f"attempts have no {name!r}; known are {', '.join(columns)} and tag.<name>"
-        raise ValueError(msg)
-    return columns[name]

@@ -16,16 +16,24 @@ if TYPE_CHECKING:
 __all__ = [
     "BUCKET_US",
     "NOT_OK",
+    "SLOT_US",
     "SUMS",
+    "WITH_UNITS",
     "attempts",
+    "budget_marks",
+    "budget_sums",
     "events",
     "job_totals",
     "metadata",
+    "rollup_changes",
     "rollups",
 ]
 
 BUCKET_US: Final = 15 * 60 * 1_000_000
 """Length of a roll-up's bucket in microseconds."""
+
+SLOT_US: Final = 4 * BUCKET_US
+"""How finely it is noted which roll-ups have changed."""
 
 SUMS: Final = (
     "calls",
@@ -105,13 +113,20 @@ NOT_OK: Final = text("status <> 'ok'")
 
 
 def _sparse_index(column: str, where: TextClause) -> None:
-    # A partial index costs nothing for the rows, mostly the many, that nobody looks for.
-    Index(f"attempts_{column}", attempts.c[column], sqlite_where=where, postgresql_where=where)
+    # A partial index costs nothing for the rows, mostly the many, that nobody looks for. With the time
+    # in it, the newest come first without sorting all of them.
+    columns = (attempts.c[column], attempts.c.started_at)
+    Index(f"attempts_{column}", *columns, sqlite_where=where, postgresql_where=where)
 
 
 _sparse_index("status", NOT_OK)
 for _column in ("job", "run", "trace_id"):
     _sparse_index(_column, text(f"{_column} IS NOT NULL"))
+
+WITH_UNITS: Final = text("units <> '{}'")
+"""Goes with every question for units that are no tokens: few calls have any."""
+
+Index("attempts_units", attempts.c.started_at, sqlite_where=WITH_UNITS, postgresql_where=WITH_UNITS)
 
 rollups: Final = Table(
     "rollups",
@@ -127,12 +142,46 @@ rollups: Final = Table(
     sqlite_with_rowid=False,
 )
 
+# Counts the transactions that have changed roll-ups of an hour: a sum that somebody has remembered
+# still holds while the counts of its hours are what they were.
+rollup_changes: Final = Table(
+    "rollup_changes",
+    metadata,
+    Column("slot", BigInteger, primary_key=True, autoincrement=False),
+    Column("changes", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 job_totals: Final = Table(
     "job_totals",
     metadata,
     Column("job", Text, primary_key=True),
     Column("status", String(16), primary_key=True),
     *_sums(),
+    sqlite_with_rowid=False,
+)
+
+# What budgets have spent, carried forward: the attempts up to the mark, added up by value and piece of
+# time. ``counted`` is what a budget counts, as JSON, not its name: see ``ledger.balances``.
+budget_sums: Final = Table(
+    "budget_sums",
+    metadata,
+    Column("counted", Text, primary_key=True),
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("value", Text, primary_key=True),
+    Column("cost", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
+    Column("unpriced", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+budget_marks: Final = Table(
+    "budget_marks",
+    metadata,
+    Column("counted", Text, primary_key=True),
+    # The last attempt that is in the sums, and the instant before which attempts may be missing in them.
+    Column("seq", BigInteger, nullable=False),
+    Column("reaches", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 

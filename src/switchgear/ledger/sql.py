@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from switchgear.ledger.schema import SUMS, job_totals, rollups
+from switchgear.ledger.schema import SUMS, job_totals, rollup_changes, rollups
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,6 +29,7 @@ __all__ = [
     "insert_events",
     "send",
     "settle_attempts",
+    "upsert_changes",
     "upsert_job_totals",
     "upsert_rollups",
 ]
@@ -137,10 +138,10 @@ def settle_attempts(count: int) -> str:
     )
 
 
-def _upsert(table: Table, count: int) -> str:
+def _upsert(table: Table, count: int, sums: Sequence[str] = SUMS) -> str:
     group = [column.name for column in table.primary_key]
-    added = ", ".join(f'"{name}" = {table.name}."{name}" + excluded."{name}"' for name in SUMS)
-    insert = _insert(table.name, [*group, *SUMS], count)
+    added = ", ".join(f'"{name}" = {table.name}."{name}" + excluded."{name}"' for name in sums)
+    insert = _insert(table.name, [*group, *sums], count)
     return f"{insert} ON CONFLICT ({_names(group)}) DO UPDATE SET {added}"
 
 
@@ -154,6 +155,12 @@ def upsert_rollups(count: int) -> str:
 def upsert_job_totals(count: int) -> str:
     """Return the statement that adds *count* sums to job totals."""
     return _upsert(job_totals, count)
+
+
+@cache
+def upsert_changes(count: int) -> str:
+    """Return the statement that counts one more change of *count* hours."""
+    return _upsert(rollup_changes, count, ("changes",))
 
 
 def send(cursor: sqlite3.Cursor, statement: Callable[[int], str], rows: Sequence[Values]) -> None:

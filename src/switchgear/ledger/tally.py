@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import add
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from switchgear.ledger.schema import BUCKET_US, SUMS
+from switchgear.ledger.schema import BUCKET_US, SLOT_US, SUMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +70,10 @@ class Tally:
     def rollups(self) -> list[tuple[int | str, ...]]:
         """Return rows for the table of roll-ups: the group, then its sums."""
         return self._grouped(lambda group: group[:6])
+
+    def changes(self) -> list[tuple[int, int]]:
+        """Return rows for the changes of roll-ups: each hour that has one, and that it is one more."""
+        return [(slot, 1) for slot in sorted({group[0] - group[0] % SLOT_US for group in self._sums})]
 
     def jobs(self) -> list[tuple[int | str, ...]]:
         """Return rows for the job totals: job and status, then their sums."""

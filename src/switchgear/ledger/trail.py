@@ -24,6 +24,7 @@ KINDS: Final[Mapping[str, str]] = {
     "breaker_changed": "a circuit breaker went from one state to another",
     "budget_changed": "a budget was given another limit",
     "budget_crossed": "a budget's spending passed a threshold",
+    "budget_history_short": "calls that a budget counts are no longer kept, so its past is not whole",
     "config_changed": "the configuration is another one than before",
     "job_erased": "what tells of a job was removed",
     "ledger_recovered": "the ledger could not be written for a time, and can be again",

@@ -8,7 +8,8 @@ import msgspec
 from sqlalchemy import BigInteger, case, func, literal, select
 
 from switchgear.ledger.engine import reading
-from switchgear.ledger.schema import BUCKET_US, SUMS, attempts, job_totals, rollups
+from switchgear.ledger.pieces import Pieces
+from switchgear.ledger.schema import BUCKET_US, SUMS, WITH_UNITS, attempts, job_totals, rollups
 from switchgear.ledger.spend_history import spend_history
 from switchgear.ledger.usage_views import UnitSum, UsageSum
 from switchgear.ledger.views import Totals
@@ -16,15 +17,17 @@ from switchgear.ledger.views import Totals
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import ColumnElement, Engine, Select, Table
+    from sqlalchemy import ColumnElement, Connection, Engine, Select, Table
 
-    from switchgear.ledger.usage_views import Cut, Steps, UsageFilter
+    from switchgear.ledger.pieces import Piece
+    from switchgear.ledger.usage_views import Asked, Cut, Steps, UsageFilter
 
 __all__ = ["UsageReader"]
 
 _STATUSES: Final = ("ok", "failed", "refused", "cancelled", "orphaned")
 _EQUAL: Final = ("service", "model", "layer", "key")
 _TAG: Final = "tag."
+_NAMES: Final = (*SUMS, *_STATUSES)
 
 
 class UsageReader:
@@ -32,6 +35,7 @@ class UsageReader:
 
     def __init__(self, engine: Engine) -> None:
         self._engine: Final = engine
+        self._pieces: Final = Pieces()
 
     def extent(self) -> tuple[int, int] | None:
         """Return from when to when there are roll-ups, whole quarters of an hour; None: there are none."""
@@ -44,15 +48,29 @@ class UsageReader:
 
     def rollup_sums(self, where: UsageFilter, *, by: Sequence[str] = (), cut: Cut | None = None) -> list[UsageSum]:
         """Return sums over roll-ups for each group of *by*, any of ``ROLLED_UP``, and each piece of *cut*."""
-        groups: list[ColumnElement[str]] = [rollups.c[name] for name in by]
-        start = rollups.c.bucket_start
-        query = _within(_cut(select(*_added(rollups)), start, groups, cut), where, rollups, start)
-        return list(self._sums(query, by))
+        with reading(self._engine) as connection:
+            return list(_sums(connection, _rolled_up(where, by, cut), by))
+
+    def rollup_pieces(self, asked: Asked, edges: Sequence[int]) -> list[Piece]:
+        """Return the sums of *asked* between each two of *edges*, rising whole quarters of an hour.
+
+        A piece in which nothing has changed since is the very one that was returned before. No piece
+        of the cut may lie across an edge.
+        """
+
+        def read(start: int, end: int) -> Iterator[UsageSum]:
+            where = msgspec.structs.replace(asked.where, since=start, until=end)
+            return _sums(connection, _rolled_up(where, asked.by, asked.cut), asked.by)
+
+        with reading(self._engine) as connection:
+            return self._pieces.read(connection, asked, edges, read)
 
     def job_sums(self) -> list[UsageSum]:
         """Return the sums of each job since the first call, rows that are no longer kept included."""
         job = job_totals.c.job
-        return list(self._sums(_cut(select(*_added(job_totals)), literal(0), [job], None), ("job",)))
+        query = _cut(select(*_added(job_totals)), literal(0), [job], None)
+        with reading(self._engine) as connection:
+            return list(_sums(connection, query, ("job",)))
 
     def row_sums(self, where: UsageFilter, *, by: Sequence[str] = (), cut: Cut | None = None) -> list[UsageSum]:
         """Return the same from the attempts that are kept, also by ``job``, ``run`` and ``tag.<name>``.
@@ -69,13 +87,14 @@ class UsageReader:
         sums["waited_us"] = func.coalesce(func.sum(attempts.c.waited_us).filter(went_out), 0)
         counts = _counts(literal(1), attempts)
         query = _cut(select(*(sums[name] for name in SUMS), *counts), start, groups, cut)
-        return list(self._sums(_over(query, where), by))
+        with reading(self._engine) as connection:
+            return list(_sums(connection, _over(query, where), by))
 
     def units(self, where: UsageFilter, *, by: Sequence[str] = ()) -> list[UnitSum]:
         """Return the units that are no tokens, of the attempts that are kept; groups may come several times."""
         groups = _facets(by)
         query = select(func.count(), attempts.c.units, *groups).group_by(attempts.c.units, *groups)
-        query = _over(query, where).where(attempts.c.units != "{}")
+        query = _over(query, where).where(WITH_UNITS)
         with reading(self._engine) as connection:
             found: Sequence[Sequence[Any]] = connection.execute(query).all()
         return [
@@ -92,17 +111,28 @@ class UsageReader:
         """Return what a budget's calls used, step by step; see *spend_history*."""
         return spend_history(self._engine, steps, tokens=tokens, match=match, each=each)
 
-    def _sums(self, query: Select[*tuple[int, ...]], by: Sequence[str]) -> Iterator[UsageSum]:
-        with reading(self._engine) as connection:
-            found: Sequence[Sequence[Any]] = connection.execute(query).all()
-        names, first = (*SUMS, *_STATUSES), len(SUMS) + len(_STATUSES)
-        for row in found:
-            if not row[0]:
-                continue  # sums over nothing are one row of NULL
-            sums = dict(zip(names, map(int, row[:first]), strict=True))
-            at = None if row[first] is None else int(row[first])
-            group = _named(by, row[first + 1 :])
-            yield UsageSum(at, group, Totals(group=dict(zip(by, group, strict=True)), bucket=at, **sums))
+
+def _rolled_up(where: UsageFilter, by: Sequence[str], cut: Cut | None) -> Select[*tuple[int, ...]]:
+    groups: list[ColumnElement[str]] = [rollups.c[name] for name in by]
+    start = rollups.c.bucket_start
+    return _within(_cut(select(*_added(rollups)), start, groups, cut), where, rollups, start)
+
+
+def _sums(connection: Connection, query: Select[*tuple[int, ...]], by: Sequence[str]) -> Iterator[UsageSum]:
+    found: Sequence[Sequence[Any]] = connection.execute(query).all()
+    first = len(_NAMES)
+    named: dict[tuple[str | None, ...], tuple[tuple[str | None, ...], dict[str, str | None]]] = {}
+    for row in found:
+        if not row[0]:
+            continue  # sums over nothing are one row of NULL
+        raw = tuple(row[first + 1 :])
+        # Groups come again in every piece of time: one dictionary serves for all.
+        if (known := named.get(raw)) is None:
+            group = _named(by, raw)
+            known = named[raw] = (group, dict(zip(by, group, strict=True)))
+        at = None if row[first] is None else int(row[first])
+        totals = Totals(group=known[1], bucket=at, **dict(zip(_NAMES, map(int, row[:first]), strict=True)))
+        yield UsageSum(at, known[0], totals)
 
 
 def _added(table: Table) -> list[ColumnElement[int]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from switchgear.ledger.views import Totals
 
-__all__ = ["ROLLED_UP", "Cut", "Steps", "UnitSum", "UsageFilter", "UsageSum"]
+__all__ = ["ROLLED_UP", "Asked", "Cut", "Steps", "UnitSum", "UsageFilter", "UsageSum"]
 
 ROLLED_UP: Final = ("service", "model", "layer", "key", "status")
 """What roll-ups can be grouped by; attempts can also by ``job``, ``run`` and ``tag.<name>``."""
@@ -36,6 +36,27 @@ class Cut(msgspec.Struct, frozen=True, kw_only=True):
 
     size_us: int
     shifts: tuple[tuple[int, int], ...] = ((0, 0),)
+
+    def within(self, start: int, end: int) -> Cut:
+        """Return the same cut for the time from *start* to before *end* alone, told in one way only."""
+        held: list[tuple[int, int]] = []
+        for before, shift in (*self.shifts[:-1], (end, self.shifts[-1][1])):
+            if before <= start:
+                continue
+            if held and held[-1][1] == shift:
+                held.pop()
+            held.append((min(before, end), shift))
+            if before >= end:
+                break
+        return Cut(size_us=self.size_us, shifts=tuple(held))
+
+
+class Asked(NamedTuple):
+    """What is asked of every piece; the times in *where* are not looked at."""
+
+    where: UsageFilter
+    by: tuple[str, ...]
+    cut: Cut
 
 
 class UsageSum(msgspec.Struct, frozen=True, gc=False):

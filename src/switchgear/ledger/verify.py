@@ -15,7 +15,7 @@ from sqlalchemy import and_, case, delete, func, insert, literal, or_, select, u
 from switchgear.ledger.access import changing, note
 from switchgear.ledger.engine import reading
 from switchgear.ledger.retention import pruned_before
-from switchgear.ledger.schema import BUCKET_US, SUMS, attempts, job_totals, rollups
+from switchgear.ledger.schema import BUCKET_US, SLOT_US, SUMS, attempts, job_totals, rollup_changes, rollups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -102,6 +102,8 @@ def repair(engine: Engine, *, now_us: int, by: str) -> Verification:
         wrong = [one for one in found.differences if one.repairable]
         for one in wrong:
             _put_right(connection, rollups if one.table == rollups.name else job_totals, one)
+        starts = {int(one.group["bucket_start"]) for one in wrong if one.table == rollups.name}
+        _note_changes(connection, sorted({start - start % SLOT_US for start in starts}))
         if wrong:
             note(connection, "sums_repaired", {"groups": len(wrong), "by": by}, at_us=now_us)
     return msgspec.structs.replace(found, repaired=len(wrong))
@@ -236,3 +238,11 @@ def _put_right(connection: Connection, table: Table, wrong: Difference) -> None:
         connection.execute(delete(table).where(*where))
     elif connection.execute(update(table).where(*where).values(wrong.expected)).rowcount == 0:
         connection.execute(insert(table).values({**wrong.group, **dict.fromkeys(SUMS, 0), **wrong.expected}))
+
+
+def _note_changes(connection: Connection, slots: Sequence[int]) -> None:
+    """Whoever remembers a sum over one of the hours *slots* reads it anew."""
+    for slot in slots:
+        change = update(rollup_changes).where(rollup_changes.c.slot == slot)
+        if connection.execute(change.values(changes=rollup_changes.c.changes + 1)).rowcount == 0:
+            connection.execute(insert(rollup_changes).values(slot=slot, changes=1))
