@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
 
-__all__ = ["patiently"]
+__all__ = ["Inside", "patiently"]
 
 _YIELDS: Final = 1000
 """Then the holder is not only waiting for its turn, and blocking costs less than trying."""
@@ -26,3 +27,19 @@ def patiently(lock: threading.Lock) -> None:
         if lock.acquire(blocking=False):
             return
     lock.acquire()
+
+
+class Inside:
+    """The lock as a context manager, for what is not on every call's way."""
+
+    __slots__ = ("_enter", "_leave")
+
+    def __init__(self, enter: Callable[[], None], leave: Callable[[], None]) -> None:
+        self._enter: Final = enter
+        self._leave: Final = leave
+
+    def __enter__(self) -> None:
+        self._enter()
+
+    def __exit__(self, *_: object) -> None:
+        self._leave()

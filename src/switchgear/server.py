@@ -210,6 +210,7 @@ def _web_deps(governor: Governor, *, stopping: Callable[[], bool]) -> WebDeps:
         config=governor.config,
         ledger_problem=lambda: ledger.problem,
         ledger_warning=lambda: ledger.warning,
+        denials=lambda: dict(governor.callers.denials),
     )
     return WebDeps(
         collector=collector,

@@ -91,6 +91,14 @@ def test_a_key_that_is_named_must_be_there(tmp_path: Path) -> None:
     assert "secret" not in str(found)
 
 
+def test_a_service_that_nobody_has_a_key_for_is_told() -> None:
+    """Where callers have our keys only, a service without a provider key is a warning."""
+    text = '[server]\nrequire_keys = true\n[services.local]\nbase_url = "http://127.0.0.1:9"\n[services.fn]\n'
+
+    assert [(one.level, one.subject) for one in check_keys(load_text(text), {})] == [("warn", "local")]
+    assert list(check_keys(load_text(text.replace("true", "false")), {})) == []
+
+
 def test_a_ledger_that_can_not_be_opened_fails(tmp_path: Path) -> None:
     """A missing folder, or a file of something else, is a failed check in a sentence."""
     (tmp_path / "notes.db").write_text("not a database, not at all, and long enough to tell" * 50, encoding="utf-8")

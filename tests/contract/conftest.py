@@ -51,6 +51,7 @@ class Bench:
         waker: Callable[[], None] | None = None,
         can_degrade: bool = False,
         expected_cost: int | None = None,
+        scopes: tuple[str, ...] = (),
     ) -> Admission | Waiting | Refusal:
         request = AdmissionRequest(
             service=service,
@@ -61,6 +62,7 @@ class Bench:
             waker=waker,
             can_degrade=can_degrade,
             expected_cost=expected_cost,
+            scopes=scopes,
         )
         if self._loop is None:
             return self.state.admit(request, self.now, slot)
@@ -136,6 +138,13 @@ class Bench:
 
     def circuit(self) -> str:
         return self.state.breakers(self.now)[0].state
+
+    def scope(self, name: str, *limits: LimitRule) -> None:
+        self.state.set_scope(name, limits, self.now)
+
+    def used_of(self, scope: str, rule: str) -> int:
+        views = self.state.scopes(self.now)
+        return next(view.used for view in views if (view.service, view.rule) == (scope, rule))
 
     def used(self, rule: str) -> int:
         return next(view.used for view in self.state.limits(self.now) if view.rule == rule)

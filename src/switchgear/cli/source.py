@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from switchgear.cli.settings import Settings
+    from switchgear.governor.keyring import KeyRing
     from switchgear.insight.snapshot import MetricsCollector
     from switchgear.ledger import Ledger
     from switchgear.ledger.reader import LedgerReader
@@ -54,7 +55,7 @@ def services(settings: Settings, url: str | None) -> list[dict[str, Any]]:
         from switchgear.insight.metrics import plain
         from switchgear.insight.service_item import ServiceList
 
-        with _rebuilt(settings) as (collector, _, _):
+        with _rebuilt(settings) as (collector, _, _, _):
             found = plain(ServiceList.of(settings.config, collector))
     return list(found["items"])
 
@@ -63,7 +64,7 @@ def budgets(settings: Settings, url: str | None) -> list[dict[str, Any]]:
     """Return the items of ``/api/budgets``; raises as *services*."""
     found = _asked(settings, url, "/api/budgets")
     if found is None:
-        with _rebuilt(settings) as (collector, _, _):
+        with _rebuilt(settings) as (collector, _, _, _):
             found = {"items": [budget.to_dict() for budget in collector.budgets()]}
     return list(found["items"])
 
@@ -72,7 +73,7 @@ def limits(settings: Settings, url: str | None) -> list[dict[str, Any]]:
     """Return the items of ``/api/limits``; raises as *services*."""
     found = _asked(settings, url, "/api/limits")
     if found is None:
-        with _rebuilt(settings) as (collector, _, _):
+        with _rebuilt(settings) as (collector, _, _, _):
             found = {"items": [limit.to_dict() for limit in collector.limits()]}
     return list(found["items"])
 
@@ -98,8 +99,8 @@ def explanation(settings: Settings, url: str | None, call: dict[str, Any]) -> di
     clock, config = SystemClock(), settings.config
     book = price_book(config)
     question = read_question(call, config, book, clock.moment().wall)
-    planner = Planner(config=config, book=book, budgets=budget_rules(config))
-    with _rebuilt(settings) as (_, _, state):
+    with _rebuilt(settings) as (_, _, state, ring):
+        planner = Planner(config=config, book=book, budgets=budget_rules(config), ring=ring)
         explainer = Explainer(planner, state, clock)
         one = explainer.explain(question.call, max_wait_us=question.max_wait_us, cheaper=question.cheaper)
     item = ExplainedItem.of(one.call, one.told, cost=one.cost, price_version=one.price_version, refusal=one.refusal)
@@ -127,7 +128,7 @@ def forecasts(settings: Settings, url: str | None, budget: str) -> list[dict[str
     from switchgear.insight.metrics import plain
 
     zone = ZoneInfo(settings.config.server.reporting_timezone)
-    with _rebuilt(settings) as (collector, reader, _):
+    with _rebuilt(settings) as (collector, reader, _, _):
         budgets = [one for one in collector.budgets() if one.name == budget]
         return [plain(one) for one in made(reader.usage, budgets, now=SystemClock().moment().wall, zone=zone)]
 
@@ -145,10 +146,10 @@ def _asked(settings: Settings, url: str | None, path: str, body: dict[str, Any] 
 
 
 @contextmanager
-def _rebuilt(settings: Settings) -> Iterator[tuple[MetricsCollector, LedgerReader, MemoryState]]:
-    """Yield the numbers that a server would start with now, the ledger's reader, and the state that has them."""
+def _rebuilt(settings: Settings) -> Iterator[tuple[MetricsCollector, LedgerReader, MemoryState, KeyRing]]:
+    """Yield what a server would start with now: the numbers, the ledger's reader, the state, and the keys."""
     from switchgear.clock import SystemClock
-    from switchgear.governor.opening import state_of
+    from switchgear.governor.opening import ring_of, state_of
     from switchgear.insight.snapshot import MetricsCollector
     from switchgear.ledger import Ledger
     from switchgear.ledger.home import home_of
@@ -160,5 +161,6 @@ def _rebuilt(settings: Settings) -> Iterator[tuple[MetricsCollector, LedgerReade
         say("There is no ledger yet: nothing has been recorded.")
         url = "sqlite://"
     with Ledger.open(url, clock=clock, writable=url == "sqlite://") as ledger:
-        state = state_of(settings.config, ledger, clock)
-        yield MetricsCollector(ledger.reader, state, clock, config=settings.config), ledger.reader, state
+        ring = ring_of(settings.config, ledger)
+        state = state_of(settings.config, ledger, clock, ring)
+        yield MetricsCollector(ledger.reader, state, clock, config=settings.config), ledger.reader, state, ring

@@ -10,16 +10,21 @@ from switchgear.clients.journey import Arrival
 from switchgear.clients.passage import Faults
 from switchgear.clock import MICROS
 from switchgear.governor.attempts import Attempts
+from switchgear.governor.callers import ANYBODY
 from switchgear.governor.exchange import Asked, Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from switchgear.clients.journey import Answer
+    from switchgear.governor.callers import Caller
     from switchgear.governor.gate import Gate
     from switchgear.governor.headers import Headers
 
-__all__ = ["FAULTS", "answered", "arrived", "attempts_of", "onward", "raw_headers"]
+__all__ = ["CALLER", "FAULTS", "answered", "arrived", "attempts_of", "onward", "raw_headers"]
+
+CALLER: Final = "switchgear.caller"
+"""The extension of a request that says who makes it, a *Caller*; without it, nobody that we know."""
 
 FAULTS: Final = Faults(
     httpx2.TransportError,
@@ -35,7 +40,8 @@ def attempts_of(gate: Gate, service: str, request: httpx2.Request, body: bytes, 
         url = httpx2.URL(base)
         if _same_origin(request.url, url):
             path = path.removeprefix(url.raw_path.decode("ascii").rstrip("/"))
-    asked = Asked(method=request.method, path=path, headers=raw_headers(request), body=body)
+    caller: Caller = request.extensions.get(CALLER, ANYBODY)
+    asked = Asked(method=request.method, path=path, headers=raw_headers(request), body=body, caller=caller)
     return Attempts(gate, Exchange(gate, service, asked), draw)
 
 
@@ -48,7 +54,7 @@ def onward(exchange: Exchange, request: httpx2.Request, *, asked: str, left_us: 
         asked: the service that it was for; the attempt may be at another one.
         left_us: microseconds that no time-out of this attempt is longer than; None: as the caller said.
     """
-    extensions = dict(request.extensions)
+    extensions = {name: value for name, value in request.extensions.items() if name != CALLER}
     url = _target(exchange, request.url)
     if exchange.call.service != asked:
         target = (httpx2.URL(exchange.url).raw_path.rstrip(b"/").decode("ascii") + exchange.path).encode("ascii")

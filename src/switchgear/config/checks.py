@@ -52,6 +52,7 @@ ATTRIBUTES: Final = ("service", "model", "job", "run", "layer", "key")
 _SERVICE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _TAG: Final = re.compile(r"tag\.\S+")
 _UNIT: Final = re.compile(r"[a-z][a-z0-9_]*")
+_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -147,6 +148,11 @@ def _breaker(path: KeyPath, breaker: BreakerConfig) -> Iterator[Problem]:
 
 
 def _key(path: KeyPath, service: ServiceConfig) -> Iterator[Problem]:
+    header = service.api_key_header
+    if header is not None and not _HEADER.fullmatch(header):
+        yield Problem((*path, "api_key_header"), 'must be the name of a header, such as "x-api-key"')
+    elif header is not None and service.api_key_env is None and service.api_key_file is None:
+        yield Problem((*path, "api_key_header"), "of no effect without api_key_env or api_key_file")
     if service.api_key_env is None:
         return
     if service.api_key_file is not None:
@@ -192,12 +198,9 @@ def _prices(path: KeyPath, prices: dict[str, int]) -> Iterator[Problem]:
 def _budget(path: KeyPath, budget: BudgetConfig, services: Iterable[str]) -> Iterator[Problem]:
     if not budget.name.isprintable():
         yield Problem((*path, "name"), "must be one line of text")
-    if budget.limit_usd is None and budget.limit_tokens is None:
-        yield Problem(path, "a limit is missing: limit_usd or limit_tokens")
-    elif budget.limit_usd is not None and budget.limit_tokens is not None:
-        yield Problem((*path, "limit_tokens"), "limit_usd is set too; keep one of the two, or make two budgets")
-    if budget.limit_usd == 0:
-        yield Problem((*path, "limit_usd"), "must be greater than 0")
+    if budget.name.startswith("key:"):
+        yield Problem((*path, "name"), "key:NAME is what the budget of a Switchgear key is called")
+    yield from _budget_limit(path, budget)
     if budget.period not in CALENDAR_PERIODS and parse_duration(budget.period) == 0:
         yield Problem((*path, "period"), "must be longer than 0s")
     if budget.shadow and budget.action == "warn":
@@ -211,6 +214,15 @@ def _budget(path: KeyPath, budget: BudgetConfig, services: Iterable[str]) -> Ite
     if service is not None and service not in services:
         near = nearest(service, services)
         yield Problem((*path, "match", "service"), f"unknown service {shown(service)}", near)
+
+
+def _budget_limit(path: KeyPath, budget: BudgetConfig) -> Iterator[Problem]:
+    if budget.limit_usd is None and budget.limit_tokens is None:
+        yield Problem(path, "a limit is missing: limit_usd or limit_tokens")
+    elif budget.limit_usd is not None and budget.limit_tokens is not None:
+        yield Problem((*path, "limit_tokens"), "limit_usd is set too; keep one of the two, or make two budgets")
+    if budget.limit_usd == 0:
+        yield Problem((*path, "limit_usd"), "must be greater than 0")
 
 
 def _degrade(path: KeyPath, budget: BudgetConfig) -> Iterator[Problem]:

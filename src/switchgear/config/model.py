@@ -13,6 +13,7 @@ __all__ = [
     "BreakerConfig",
     "BudgetConfig",
     "Config",
+    "Kind",
     "LedgerConfig",
     "LimitsConfig",
     "RetryConfig",
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 Positive = Annotated[StrictInt, Field(gt=0)]
+Kind = Literal["openai", "anthropic", "http"]
 CALENDAR_PERIODS: Final = ("total", "hour", "day", "week", "month")
 
 
@@ -46,11 +48,12 @@ class _Section(BaseModel):
 
 
 class ServerConfig(_Section):
-    """Where Switchgear listens and in which time zone it cuts days."""
+    """Where Switchgear listens, in which time zone it cuts days, and whether callers need a key of it."""
 
     host: StrictStr = "127.0.0.1"
     port: Annotated[StrictInt, Field(ge=0, le=65535)] = 8400
     reporting_timezone: StrictStr = "UTC"
+    require_keys: StrictBool = False
 
 
 class LedgerConfig(_Section):
@@ -116,13 +119,20 @@ class RetryConfig(_Section):
 
 
 class ServiceConfig(_Section):
-    """A named upstream."""
+    """A named upstream.
 
-    kind: Literal["openai", "anthropic", "http"] = "http"
+    *api_key_header*: where its key goes, if not where its *kind* has it. *attribution_from*: what
+    in request bodies tells whose a call is. *gateway*: it is another Switchgear, and is told.
+    """
+
+    kind: Kind = "http"
     provider: StrictStr | None = None
     base_url: StrictStr | None = None
     api_key_env: StrictStr | None = None
     api_key_file: StrictStr | None = None
+    api_key_header: StrictStr | None = None
+    attribution_from: tuple[Literal["openai_metadata", "anthropic_user_id"], ...] = ()
+    gateway: StrictBool = False
     critical: StrictBool = False
     max_wait: Duration = Field(default="30s")  # type: ignore[assignment]  # validated into microseconds
     timeout: Duration = Field(default="10m")  # type: ignore[assignment]  # validated into microseconds

@@ -13,14 +13,18 @@ from typing import TYPE_CHECKING, Final
 import httpx2
 
 from switchgear.clients.async_transport import AsyncGovernedTransport
-from switchgear.errors import LedgerError, StateError
+from switchgear.clients.requests import CALLER
+from switchgear.errors import ConfigError, LedgerError, StateError
 from switchgear.gateway.problems import send_problem
 from switchgear.gateway.targets import leads_astray
 from switchgear.gateway.unrecorded import send_unrecorded
+from switchgear.governor.callers import Denied, DeniedError
+from switchgear.wire.denials import denial
 
 if TYPE_CHECKING:
     from switchgear.config.model import ServiceConfig
     from switchgear.gateway.asgi import Receive, Scope, Send
+    from switchgear.governor.callers import Caller
     from switchgear.governor.gate import Gate
 
 __all__ = ["MAX_BODY", "Proxy"]
@@ -67,6 +71,10 @@ class Proxy:
             await send_problem(send, 400, "Bad request", "the request target has dot segments or a fragment")
             return
         config = self._gate.config.services.get(service)
+        caller = self._identified(scope, service)
+        if isinstance(caller, Denied):
+            await _deny(send, config, caller)
+            return
         if config is None:
             known = sorted(self._gate.config.services)
             detail = f"there is no service {service!r}; the configured ones are: {', '.join(known)}"
@@ -77,7 +85,7 @@ class Proxy:
             await send_problem(send, 404, "No such upstream", detail)
             return
         try:
-            request = _request(scope, config, b"/" + rest, await _body(receive))
+            request = _request(scope, config, b"/" + rest, await _body(receive), caller)
         except _ClientGoneError:
             return
         except _TooLargeError:
@@ -99,6 +107,14 @@ class Proxy:
         """Close the connections to the upstreams."""
         await self._inner.aclose()
 
+    def _identified(self, scope: Scope, service: str) -> Caller | Denied:
+        """Return who is calling, before anything of the body is read."""
+        callers = self._gate.callers
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+        caller = callers.identify(headers, self._gate.clock.moment().wall)
+        denied = None if isinstance(caller, Denied) else caller.denied_service(service)
+        return caller if denied is None else callers.count(denied)
+
     async def _serve(self, service: str, request: httpx2.Request, send: Send) -> None:
         try:
             response = await self._transports[service].handle_async_request(request)
@@ -109,6 +125,12 @@ class Proxy:
             return
         except httpx2.TransportError as error:
             await send_problem(send, 502, "Bad gateway", f"{service} can't be reached ({type(error).__name__})")
+            return
+        except DeniedError as error:
+            await _deny(send, self._gate.config.services[service], self._gate.callers.count(error.denied))
+            return
+        except ConfigError as error:
+            await send_problem(send, 503, "No provider key", str(error))
             return
         except (LedgerError, StateError) as error:
             _log.error("a call to %s was not let go: %s", service, error)
@@ -136,7 +158,15 @@ async def _answer(response: httpx2.Response, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def _request(scope: Scope, config: ServiceConfig, rest: bytes, body: bytes) -> httpx2.Request:
+async def _deny(send: Send, config: ServiceConfig | None, denied: Denied) -> None:
+    wire = denial("http" if config is None else config.kind, denied.status, denied.why, denied.message)
+    headers = [(name.encode(), value.encode()) for name, value in wire.headers]
+    headers.append((b"content-length", str(len(wire.body)).encode()))
+    await send({"type": "http.response.start", "status": wire.status, "headers": headers})
+    await send({"type": "http.response.body", "body": wire.body})
+
+
+def _request(scope: Scope, config: ServiceConfig, rest: bytes, body: bytes, caller: Caller) -> httpx2.Request:
     query: bytes = scope.get("query_string", b"")
     base = httpx2.URL((config.base_url or "").rstrip("/"))
     target = base.raw_path.rstrip(b"/") + rest + (b"?" + query if query else b"")
@@ -148,7 +178,7 @@ def _request(scope: Scope, config: ServiceConfig, rest: bytes, body: bytes) -> h
         base.copy_with(raw_path=target),
         headers=list(scope["headers"]),
         content=body,
-        extensions={"target": target, "timeout": timeout},
+        extensions={"target": target, "timeout": timeout, CALLER: caller},
     )
 
 

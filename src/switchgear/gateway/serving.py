@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from switchgear.clients.async_stream import drive
 from switchgear.clients.journey import Answer, journey
-from switchgear.errors import LedgerError, StateError
+from switchgear.errors import ConfigError, LedgerError, StateError
 from switchgear.gateway.faults import FAULTS, UpstreamError, UpstreamTimeout
 from switchgear.gateway.inbound import Problem
 from switchgear.gateway.pool import Outgoing
 from switchgear.gateway.problems import problem
 from switchgear.gateway.upstreams import routes_of
 from switchgear.governor.attempts import Attempts
+from switchgear.governor.callers import Denied, DeniedError
 from switchgear.governor.exchange import Asked, Exchange
+from switchgear.wire.denials import denial
 from switchgear.wire.unavailable import unavailable
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from switchgear.governor.gate import Gate
 
 __all__ = ["Counter", "no_such_service"]
+
+Kind = Literal["openai", "anthropic", "http"]
 
 _log = logging.getLogger("switchgear.gateway")
 
@@ -69,7 +73,7 @@ class Counter:
             return Problem(404, "No such upstream", detail)
         return None
 
-    def kind_of(self, service: str) -> str:
+    def kind_of(self, service: str) -> Kind:
         """Return the kind of *service*."""
         return self._gate.config.services[service].kind
 
@@ -84,6 +88,10 @@ class Counter:
             told = Problem(504, "Gateway timeout", f"{request.service} did not answer in time ({name})")
         except UpstreamError as error:
             told = Problem(502, "Bad gateway", f"{request.service} can't be reached ({type(error).__name__})")
+        except DeniedError as error:
+            return self._denied(request, self._gate.callers.count(error.denied))
+        except ConfigError as error:
+            told = Problem(503, "No provider key", str(error))
         except (LedgerError, StateError) as error:
             _log.error("a call to %s was not let go: %s", request.service, error)
             return self._unrecorded(request, error)
@@ -101,7 +109,17 @@ class Counter:
         headers = [*wire.headers, ("content-length", str(len(wire.body))), ("cache-control", "no-store")]
         return Answer(wire.status, headers, wire.body, None)
 
+    def _denied(self, request: Inbound, denied: Denied) -> Answer:
+        wire = denial(self.kind_of(request.service), denied.status, denied.why, denied.message)
+        return Answer(wire.status, [*wire.headers, ("content-length", str(len(wire.body)))], wire.body, None)
+
     async def _through_the_gate(self, request: Inbound) -> Answer:
+        callers = self._gate.callers
+        caller = callers.identify(request.headers, self._gate.clock.moment().wall)
+        if isinstance(caller, Denied):
+            return self._denied(request, caller)
+        if (denied := caller.denied_service(request.service)) is not None:
+            return self._denied(request, callers.count(denied))
         body = request.body
         unread = not isinstance(body, bytes)
         asked = Asked(
@@ -110,6 +128,7 @@ class Counter:
             headers=request.headers,
             body=body if isinstance(body, bytes) else b"",
             unread=unread,
+            caller=caller,
         )
 
         async def send(passage: Passage, left_us: int | None) -> Arrival:

@@ -35,7 +35,9 @@ class Attempts:
         self._gate: Final = gate
         self._draw: Final = draw
         self._deadline: Final = gate.clock.moment().mono + config.timeout
-        self._others: Final = [other for other in config.fallback if other != first.call.service]
+        self._others: Final = [
+            other for other in config.fallback if other != first.call.service and first.caller.may_use(other)
+        ]
         self._rule = _rule(gate, first.call.service)
         self._here = 0
         self.exchange = first

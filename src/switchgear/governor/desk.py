@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from switchgear.clock import Clock
     from switchgear.events import Bus
+    from switchgear.governor.keyring import KeyRing
     from switchgear.ledger import Ledger
     from switchgear.policies.budget import BudgetRule
     from switchgear.state.base import State
@@ -27,14 +28,18 @@ class BudgetDesk:
 
     Args:
         budgets: the rules of the configuration.
+        ring: the keys, for their budgets.
         state: the live numbers.
         ledger: the audit log.
         bus: where the change is published.
         clock: time.
     """
 
-    def __init__(self, *, budgets: Iterable[BudgetRule], state: State, ledger: Ledger, bus: Bus, clock: Clock) -> None:
-        self._rules: Final = {rule.name: rule for rule in budgets}
+    def __init__(
+        self, *, budgets: Iterable[BudgetRule], ring: KeyRing, state: State, ledger: Ledger, bus: Bus, clock: Clock
+    ) -> None:
+        self._budgets: Final = tuple(budgets)
+        self._ring: Final = ring
         self._state: Final = state
         self._ledger: Final = ledger
         self._bus: Final = bus
@@ -103,9 +108,10 @@ class BudgetDesk:
         return change
 
     def _rule(self, name: str) -> BudgetRule:
-        rule = self._rules.get(name)
+        rules = {rule.name: rule for rule in (*self._budgets, *self._ring.budgets)}
+        rule = rules.get(name)
         if rule is None:
-            known = ", ".join(sorted(self._rules)) or "none"
+            known = ", ".join(sorted(rules)) or "none"
             msg = f"there is no budget {name!r}; the configured ones are: {known}"
             raise ConfigError(msg)
         return rule

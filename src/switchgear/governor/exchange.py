@@ -12,20 +12,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from switchgear import context
 from switchgear.calls import NO_USAGE, Call, Outcome, new_call_id
 from switchgear.clock import MICROS, micros
 from switchgear.errors import ConfigError
 from switchgear.governor.allowance import Allowance
-from switchgear.governor.headers import (
-    ANSWER_SIEVES,
-    CREDENTIALS,
-    OURS,
-    REQUEST_SIEVES,
-    attribution_of,
-    index_of,
-    trace_of,
-)
+from switchgear.governor.attribution import attribution_for, with_baggage
+from switchgear.governor.callers import ANYBODY, Caller, DeniedError
+from switchgear.governor.headers import ANSWER_SIEVES, CREDENTIALS, OURS, index_of, sieve_without, trace_of
 from switchgear.money import to_usd
 from switchgear.policies.retry import Failure, Repeat, is_turned_away
 from switchgear.wire.dialects import dialect_for
@@ -72,6 +65,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         headers: as received.
         body: the whole request body.
         unread: the body is none of our business: it goes on as it comes, once, and is not in *body*.
+        caller: who makes it, as the gateway knows.
     """
 
     method: str
@@ -79,6 +73,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
     unread: bool = False
+    caller: Caller = ANYBODY
 
 
 class Exchange:
@@ -90,7 +85,8 @@ class Exchange:
         asked: the caller's request.
 
     Raises:
-        ConfigError: no such service.
+        ConfigError: no such service; or the key that it names is missing, where the caller brings none.
+        DeniedError: the caller may not ask for this model.
     """
 
     def __init__(self, gate: Gate, service: str, asked: Asked) -> None:
@@ -104,7 +100,12 @@ class Exchange:
             method=asked.method, path=endpoint, content_type=index.get("content-type"), body=asked.body
         )
         self.body: Final = self._dialect.outgoing(self.facts, asked.body)
-        self.headers: Final = self._outgoing_headers(service)
+        denied = asked.caller.denied_model(self.facts.model, billable=self.facts.billable)
+        if denied is not None:
+            raise DeniedError(denied)
+        attribution = attribution_for(asked, self._config.attribution_from)
+        out = self._outgoing_headers(service)
+        self.headers: Final = with_baggage(out, attribution) if self._config.gateway else out
         trace_id, parent = trace_of(index)
         window = gate.book.max_output(service, self.facts.model)
         bound = self.facts.bound_within(
@@ -115,7 +116,7 @@ class Exchange:
             service=service,
             endpoint=endpoint,
             model=self.facts.model,
-            attribution=context.merged(context.current(), attribution_of(asked.headers)),
+            attribution=attribution,
             bound=bound or self.facts.bound,
             bounded=self.facts.max_output_given and self.facts.input_bounded,
             tier=self.facts.tier,
@@ -164,7 +165,10 @@ class Exchange:
         body = with_model(self._asked.body, model) if self.facts.is_json else None
         if body is None:
             return None
-        self._cheaper = Exchange(self._gate, self.call.service, msgspec.structs.replace(self._asked, body=body))
+        try:
+            self._cheaper = Exchange(self._gate, self.call.service, msgspec.structs.replace(self._asked, body=body))
+        except DeniedError:
+            return None  # a budget's cheaper model is no way around what the caller's key allows
         same = {"id": self.call.id, "attempt": self.call.attempt}
         return msgspec.structs.replace(self._cheaper.call, **same) if self._cheaper.facts.model == model else None
 
@@ -178,6 +182,11 @@ class Exchange:
     def watch(self, admitted: Admitted) -> None:
         """Let budgets stop the answer if it passes what is reserved for it."""
         self._allowance = Allowance(self._gate, admitted)
+
+    @property
+    def caller(self) -> Caller:
+        """Who makes the request."""
+        return self._asked.caller
 
     @property
     def path(self) -> str:
@@ -383,14 +392,30 @@ class Exchange:
         return self._first_at.mono - admitted.started.mono
 
     def _outgoing_headers(self, service: str) -> Headers:
-        asked, key = self._asked, self._gate.key_of(service)
-        adds_usage = self.facts.adds_usage
-        out = REQUEST_SIEVES[asked.unread, key is not None, adds_usage](asked.headers, self._index)
-        if adds_usage:
-            # A chunk can only be taken out of what can be read.
+        asked, auth = self._asked, self._auth(service)
+        drop = ["host", *asked.caller.carried, *(name for name, _ in auth)]
+        if not asked.unread:
+            drop.append("content-length")
+        if auth or asked.caller.key is not None:
+            drop += ["authorization", "x-api-key", "api-key"]
+        if self.facts.adds_usage:
+            drop.append("accept-encoding")  # a chunk can only be taken out of what can be read
+        out = sieve_without(*drop)(asked.headers, self._index)
+        if self.facts.adds_usage:
             out.append(("accept-encoding", "identity"))
-        if key is not None:
-            out += self._dialect.auth_headers(key)
+        out += auth
         if not asked.unread and (asked.body or "content-length" in self._index):
             out.append(("content-length", str(len(self.body))))
         return out
+
+    def _auth(self, service: str) -> tuple[tuple[str, str], ...]:
+        """Return the headers that carry the service's own key; none: what the caller brings goes on."""
+        key, header = self._gate.key_of(service), self._config.api_key_header
+        if key is None:
+            if self._asked.caller.key is not None and (variable := self._config.api_key_env) is not None:
+                msg = f"service {service!r} has no provider key to send a Switchgear caller with: {variable} is not set"
+                raise ConfigError(msg)
+            return ()
+        if header is None:
+            return self._dialect.auth_headers(key)
+        return ((header.lower(), f"Bearer {key}" if header.lower() == "authorization" else key),)

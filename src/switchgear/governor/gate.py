@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from switchgear.clock import Clock
     from switchgear.config.model import Config, ServiceConfig
     from switchgear.events import BudgetChanged, Bus, Event
+    from switchgear.governor.keyring import KeyRing
     from switchgear.governor.planning import Cheaper, Plan
     from switchgear.ledger import Ledger
     from switchgear.ledger.commit import Commit
@@ -84,9 +85,10 @@ class Gate:
         clock: time.
         budgets: the rules made from *config*.
         keys: the provider key of each service that has one of its own.
+        ring: the Switchgear keys in force.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is one room, by name
         self,
         *,
         config: Config,
@@ -97,6 +99,7 @@ class Gate:
         clock: Clock,
         budgets: tuple[BudgetRule, ...],
         keys: Mapping[str, str],
+        ring: KeyRing,
     ) -> None:
         self.config: Final = config
         self.state: Final = state
@@ -105,9 +108,11 @@ class Gate:
         self.bus: Final = bus
         self.clock: Final = clock
         self._keys: Final = keys
-        self._planner: Final = Planner(config=config, book=book, budgets=budgets)
+        self.ring: Final = ring
+        self.callers: Final = ring.callers
+        self._planner: Final = Planner(config=config, book=book, budgets=budgets, ring=ring)
         self.explainer: Final = Explainer(self._planner, state, clock)
-        self._desk: Final = BudgetDesk(budgets=budgets, state=state, ledger=ledger, bus=bus, clock=clock)
+        self._desk: Final = BudgetDesk(budgets=budgets, ring=ring, state=state, ledger=ledger, bus=bus, clock=clock)
 
     def service(self, name: str) -> ServiceConfig:
         """Return the configuration of service *name*.
@@ -225,16 +230,18 @@ class Gate:
         return self._desk.set_budget(name, limit_usd=limit_usd, limit_tokens=limit_tokens, by=by, note=note)
 
     def tick(self) -> None:
-        """Let time take its effect on breakers, and publish what it did. Whoever runs long calls it now and then."""
+        """Let time and changed keys take their effect, and publish it. Whoever runs long calls it now and then."""
         now = self.clock.moment()
         self.ledger.sweep(now)
+        self.ring.refresh(self.state, now)
         self._publish(self.state.poll(now))
 
     async def atick(self) -> None:
         """The same for a task."""
         now = self.clock.moment()
         self.ledger.sweep(now)
-        self._publish(await self.state.apoll(now))
+        await self.ring.arefresh(self.state, now)
+        self._publish(await self.state.apoll(self.clock.moment()))
 
     def _plan(self, call: Call, max_wait_us: int | None, waker: Callable[[], None], cheaper: Cheaper | None) -> Plan:
         self.service(call.service)
@@ -276,15 +283,9 @@ class Gate:
 
     def _refuse(self, plan: Plan, refusal: Refusal, events: tuple[Event, ...]) -> Commit:
         now = self.clock.moment()
-        commit = self.ledger.refuse(
-            AttemptRefused(
-                call=plan.call,
-                refusal=refusal,
-                cost=plan.request.cost,
-                at=now.wall,
-                waited_us=now.mono - plan.asked.mono,
-            )
-        )
+        waited = now.mono - plan.asked.mono
+        row = AttemptRefused(call=plan.call, refusal=refusal, cost=plan.request.cost, at=now.wall, waited_us=waited)
+        commit = self.ledger.refuse(row)
         self._publish(events)
         self.bus.publish((CallRefused(call=plan.call, refusal=refusal, at=now.wall),))
         return commit
@@ -292,9 +293,8 @@ class Gate:
     def _reserve(self, plan: Plan, admission: Admission) -> tuple[Admitted, Commit]:
         now = self.clock.moment()
         waited_us = now.mono - plan.asked.mono
-        call = plan.call
         admitted = Admitted(
-            call=call,
+            call=plan.call,
             admission=admission,
             price=plan.price,
             cost=plan.request.cost,
@@ -302,7 +302,7 @@ class Gate:
             waited_us=waited_us,
         )
         row = AttemptReserved(
-            call=call,
+            call=plan.call,
             cost=plan.request.cost,
             price_version=_version(plan.price),
             started_at=now.wall,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Final
-
-from switchgear.calls import NO_ATTRIBUTION, Attribution
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -13,13 +12,12 @@ __all__ = [
     "ANSWER_SIEVES",
     "CREDENTIALS",
     "OURS",
-    "REQUEST_SIEVES",
     "Headers",
     "Sieve",
-    "attribution_of",
     "first",
     "forwardable",
     "index_of",
+    "sieve_without",
     "trace_of",
 ]
 
@@ -90,18 +88,11 @@ class Sieve:
 ANSWER_SIEVES: Final = {True: Sieve("content-length"), False: Sieve()}
 """What of an answer goes on, by whether it is a stream."""
 
-REQUEST_SIEVES: Final = {
-    (unread, keyed, adds_usage): Sieve(
-        "host",
-        *(() if unread else ("content-length",)),
-        *(("authorization", "x-api-key", "api-key") if keyed else ()),
-        *(("accept-encoding",) if adds_usage else ()),
-    )
-    for unread in (False, True)
-    for keyed in (False, True)
-    for adds_usage in (False, True)
-}
-"""What of a request goes on: by whether its body is unread, our key replaces its own, we add to it."""
+
+@functools.lru_cache(maxsize=256)
+def sieve_without(*names: str) -> Sieve:
+    """Return the sieve that also keeps back *names*; callers ask for few different ones."""
+    return Sieve(*names)
 
 
 def index_of(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -123,29 +114,6 @@ def forwardable(headers: Iterable[tuple[str, str]], *also: str) -> Headers:
     named = {name.strip().lower() for key, value in kept if key.lower() == "connection" for name in value.split(",")}
     drop = _HOP_BY_HOP | named | set(also)
     return [(key, value) for key, value in kept if (low := key.lower()) not in drop and not low.startswith(OURS)]
-
-
-def attribution_of(headers: Iterable[tuple[str, str]]) -> Attribution:
-    """Return what the ``x-switchgear-job``, ``-run``, ``-layer`` and ``-tags`` headers say.
-
-    Tags are written ``name=value`` and separated by commas.
-    """
-    found: dict[str, str] = {}
-    tags: list[tuple[str, str]] = []
-    for key, value in headers:
-        low = _lower[key]
-        if not low.startswith(OURS):
-            continue
-        if low == "x-switchgear-tags":
-            pairs = (part.partition("=") for part in value.split(","))
-            tags += [(name.strip(), text.strip()) for name, mark, text in pairs if mark and name.strip()]
-        elif low in {"x-switchgear-job", "x-switchgear-run", "x-switchgear-layer"} and value:
-            found[low.removeprefix(OURS)] = value
-    if not found and not tags:
-        return NO_ATTRIBUTION
-    return Attribution(
-        job=found.get("job"), run=found.get("run"), layer=found.get("layer"), tags=tuple(sorted(dict(tags).items()))
-    )
 
 
 def first(headers: Iterable[tuple[str, str]], name: str) -> str | None:

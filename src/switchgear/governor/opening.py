@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 from zoneinfo import ZoneInfo
 
 from switchgear.events import Bus
+from switchgear.governor.callers import Callers
+from switchgear.governor.keyring import KeyRing
 from switchgear.governor.keys import provider_keys
+from switchgear.governor.past import counted_by, history_of
 from switchgear.governor.rules import budget_rules, service_rules
 from switchgear.governor.sharing import shared_state
 from switchgear.ledger import Ledger
-from switchgear.ledger.counted import Counted
 from switchgear.ledger.housekeeping import Housekeeping
 from switchgear.policies.pricing import PriceBook, PriceSource
-from switchgear.state.base import Account, History, PastBreaker, PastCalls, PastLimit, PastSpend
 from switchgear.state.memory import MemoryState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from switchgear.clock import Clock, Moment
+    from switchgear.clock import Clock
     from switchgear.config.model import Config
     from switchgear.governor.gate import Gate
     from switchgear.policies.budget import BudgetRule
     from switchgear.state.base import AsyncState
 
-__all__ = ["Parts", "counted_by", "history_of", "housekeeping", "open_parts", "price_book", "state_of"]
-
-_MINUTE: Final = 60_000_000
-_DAY: Final = 86_400_000_000
-_LONGEST_DAY: Final = 90_000_000_000  # a calendar day on which clocks are set back
-_AT_START: Final = 50_000
-"""Attempts that are added up in one transaction while nobody waits for another."""
-_CELLS: Final = 3000
-"""How finely a window is remembered: as finely as the limiter keeps it."""
+__all__ = ["Parts", "housekeeping", "open_parts", "price_book", "ring_of", "state_of"]
 
 
 class Parts(TypedDict):
@@ -47,6 +40,7 @@ class Parts(TypedDict):
     clock: Clock
     budgets: tuple[BudgetRule, ...]
     keys: Mapping[str, str]
+    ring: KeyRing
 
 
 def open_parts(config: Config, clock: Clock, environ: Mapping[str, str]) -> Parts:
@@ -62,7 +56,8 @@ def open_parts(config: Config, clock: Clock, environ: Mapping[str, str]) -> Part
         config.ledger.url, clock=clock, durability=config.ledger.durability, on_error=config.ledger.on_error
     )
     try:
-        state = _state(config, ledger, clock)
+        ring = ring_of(config, ledger)
+        state = _state(config, ledger, clock, ring)
     except BaseException:
         ledger.close()
         raise
@@ -75,14 +70,26 @@ def open_parts(config: Config, clock: Clock, environ: Mapping[str, str]) -> Part
         clock=clock,
         budgets=budget_rules(config),
         keys=keys,
+        ring=ring,
     )
 
 
-def _state(config: Config, ledger: Ledger, clock: Clock) -> AsyncState:
+def ring_of(config: Config, ledger: Ledger) -> KeyRing:
+    """Return the Switchgear keys that are in *ledger*."""
+    server = config.server
+    return KeyRing(ledger, callers=Callers(required=server.require_keys), timezone=server.reporting_timezone)
+
+
+def _state(config: Config, ledger: Ledger, clock: Clock, ring: KeyRing) -> AsyncState:
     if config.state.url == "memory://":
-        return state_of(config, ledger, clock)
+        return state_of(config, ledger, clock, ring)
     rules = budget_rules(config)
-    return shared_state(config, recall=lambda: history_of(ledger, rules, clock.moment()), clock=clock)
+    return shared_state(
+        config,
+        recall=lambda: history_of(ledger, (*rules, *ring.budgets), clock.moment(), keys=ring.limited),
+        clock=clock,
+        ring=ring,
+    )
 
 
 def price_book(config: Config) -> PriceBook:
@@ -95,44 +102,15 @@ def price_book(config: Config) -> PriceBook:
     )
 
 
-def state_of(config: Config, ledger: Ledger, clock: Clock) -> MemoryState:
-    """Return live numbers that know what *ledger* remembers."""
+def state_of(config: Config, ledger: Ledger, clock: Clock, ring: KeyRing | None = None) -> MemoryState:
+    """Return live numbers that know what *ledger* remembers; *ring*: the keys of it, read here if not given."""
     now = clock.moment()
-    rules = budget_rules(config)
+    ring = ring if ring is not None else ring_of(config, ledger)
+    rules = (*budget_rules(config), *ring.budgets)
     state = MemoryState(services=service_rules(config), budgets=rules, started=now)
-    state.restore(history_of(ledger, rules, now), now)
+    ring.tell(state, now)
+    state.restore(history_of(ledger, rules, now, keys=ring.limited), now)
     return state
-
-
-def history_of(ledger: Ledger, rules: Iterable[BudgetRule], now: Moment) -> History:
-    """Return what *ledger* remembers of windows, budgets and breakers that still count at *now*."""
-    return History(
-        calls=tuple(_calls(ledger, now)),
-        spend=tuple(_spend(ledger, rules, now)),
-        breakers=tuple(
-            PastBreaker(
-                service=one.service,
-                state=one.state,
-                at=one.at,
-                until=one.until,
-                opened_times=one.opened_times,
-                reason=one.reason,
-            )
-            for one in ledger.breakers()
-        ),
-        limits=tuple(_limits(ledger, rules)),
-    )
-
-
-def counted_by(rule: BudgetRule) -> Counted:
-    """Return what *rule* counts, as the ledger is asked for it."""
-    return Counted(
-        match=rule.match,
-        each=rule.each,
-        period=rule.period if rule.rolling_us is None else "total",
-        timezone=rule.timezone,
-        rolling_us=rule.rolling_us,
-    )
 
 
 def housekeeping(gate: Gate) -> Housekeeping:
@@ -140,38 +118,8 @@ def housekeeping(gate: Gate) -> Housekeeping:
     config = gate.config
     return Housekeeping(
         gate.ledger,
-        budgets=lambda: [counted_by(rule) for rule in budget_rules(gate.config)],
+        budgets=lambda: [counted_by(rule) for rule in (*budget_rules(gate.config), *gate.ring.budgets)],
         retention_days=lambda: gate.config.ledger.retention_days,
         zone=ZoneInfo(config.server.reporting_timezone),
         clock=gate.clock,
     )
-
-
-def _calls(ledger: Ledger, now: Moment) -> Iterable[PastCalls]:
-    """The last day in cells of a day's window, its last minute as finely as a minute's.
-
-    A limit by the calendar day may look back on 25 hours; older calls are in no rolling window.
-    """
-    edge = now.wall - _MINUTE
-    older = ledger.recent_calls(since_us=now.wall - _LONGEST_DAY, until_us=edge, cell_us=_DAY // _CELLS)
-    recent = ledger.recent_calls(since_us=edge, cell_us=_MINUTE // _CELLS)
-    for one in (*older, *recent):
-        yield PastCalls(service=one.service, at=one.at, requests=one.requests, tokens=one.tokens)
-
-
-def _limits(ledger: Ledger, rules: Iterable[BudgetRule]) -> Iterable[PastLimit]:
-    """A limit that was set at run time stands until the configuration says another than it said then."""
-    configured = {(rule.name, rule.unit, rule.limit) for rule in rules}
-    for one in ledger.budget_limits():
-        if (one.budget, one.unit, one.configured) in configured:
-            yield PastLimit(budget=one.budget, limit=one.limit)
-
-
-def _spend(ledger: Ledger, rules: Iterable[BudgetRule], now: Moment) -> Iterable[PastSpend]:
-    every = [(rule, counted_by(rule)) for rule in rules]
-    # Once, and all together: afterwards each budget is a look at its sums.
-    ledger.carry_forward([counted for _, counted in every], now_us=now.wall, step=_AT_START)
-    for rule, counted in every:
-        for value, one in ledger.spend(counted, now_us=now.wall).items():
-            account = Account(rule.name, value)
-            yield PastSpend(account=account, cost=one.cost, tokens=one.tokens, unpriced=one.unpriced)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from switchgear.calls import Outcome
     from switchgear.config.model import Config
+    from switchgear.governor.keyring import KeyRing
     from switchgear.policies.budget import BudgetRule
     from switchgear.policies.pricing import PriceBook
 
@@ -47,7 +48,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 class Planner:
     """Makes plans, and learns what calls really put out where a budget reserves what is expected."""
 
-    def __init__(self, *, config: Config, book: PriceBook, budgets: Iterable[BudgetRule]) -> None:
+    def __init__(self, *, config: Config, book: PriceBook, budgets: Iterable[BudgetRule], ring: KeyRing) -> None:
+        self._ring: Final = ring
         self._config: Final = config
         self._book: Final = book
         self._budgets: Final = tuple(budgets)
@@ -69,9 +71,14 @@ class Planner:
         tokens = call.bound.tokens
         if not call.bounded:
             # Nobody asked for this much: what the limit can hold at all is taken, not refused for ever.
-            caps = (service.limits.tokens_per_minute, service.limits.tokens_per_day)
+            limits = service.limits
+            caps = (limits.tokens_per_minute, limits.tokens_per_day, self._ring.most_tokens(call.attribution.key))
             tokens = min([tokens, *(cap for cap in caps if cap is not None)])
         found = matching(self._budgets, call)
+        key = call.attribution.key
+        own = self._ring.budget_of(key)
+        if own is not None:
+            found = (*found, (own, None))
         expected = self._bound(call)
         request = AdmissionRequest(
             service=call.service,
@@ -83,6 +90,7 @@ class Planner:
             expected_tokens=None if expected is None else expected.tokens,
             expected_cost=None if expected is None else self._worst_case(call, price, expected),
             can_degrade=cheaper is not None and any(rule.name in self._targets for rule, _ in found),
+            scopes=self._ring.scopes_of(key),
         )
         return Plan(call=call, price=price, request=request, asked=now)
 

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from switchgear.calls import Unit
     from switchgear.config.model import BreakerConfig, BudgetConfig, Config, LimitsConfig, ServiceConfig
 
-__all__ = ["budget_rules", "service_rules"]
+__all__ = ["LIMITS", "budget_rules", "service_rules"]
 
 _MINUTE: Final = 60_000_000
 _DAY: Final = 86_400_000_000
 
-_LIMITS: Final[tuple[tuple[str, Unit, int], ...]] = (
+LIMITS: Final[tuple[tuple[str, Unit, int], ...]] = (
     ("requests_per_minute", "requests", _MINUTE),
     ("requests_per_day", "requests", _DAY),
     ("tokens_per_minute", "tokens", _MINUTE),
@@ -52,7 +52,7 @@ def _limits(limits: LimitsConfig, timezone: str) -> tuple[LimitRule, ...]:
     zone = timezone if limits.day == "calendar" else None
     return tuple(
         LimitRule(name=name, unit=unit, limit=limit, window_us=window, timezone=zone if window == _DAY else None)
-        for name, unit, window in _LIMITS
+        for name, unit, window in LIMITS
         if (limit := getattr(limits, name)) is not None
     )
 

@@ -14,15 +14,17 @@ if TYPE_CHECKING:
 
     from switchgear.clock import Clock
     from switchgear.config.model import Config
+    from switchgear.governor.keyring import KeyRing
     from switchgear.state.base import AsyncState, History
 
 __all__ = ["shared_state"]
 
 
-def shared_state(config: Config, *, recall: Callable[[], History], clock: Clock) -> AsyncState:
+def shared_state(config: Config, *, recall: Callable[[], History], clock: Clock, ring: KeyRing) -> AsyncState:
     """Return the live numbers at ``state.url``, which have been told what *recall* returns.
 
-    They ask *recall* again whenever their server has lost its data.
+    They hold to the limits and budgets of the keys in *ring* too, and ask *recall* again whenever
+    their server has lost its data.
 
     Raises:
         StateError: they can't be reached, and ``state.when_down`` is ``closed``.
@@ -36,7 +38,7 @@ def shared_state(config: Config, *, recall: Callable[[], History], clock: Clock)
     state = RedisState(
         config.state.url,
         services=service_rules(config),
-        budgets=budget_rules(config),
+        budgets=(*budget_rules(config), *ring.budgets),
         recall=recall,
         ledger=_name_of(config.ledger.url),
         clock=clock,
@@ -44,6 +46,7 @@ def shared_state(config: Config, *, recall: Callable[[], History], clock: Clock)
         lease_us=config.state.lease,
         when_down=config.state.when_down,
     )
+    ring.tell(state, clock.moment())
     try:
         state.restore(recall(), clock.moment())
     except BaseException:

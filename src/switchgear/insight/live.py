@@ -90,7 +90,7 @@ def _budget(view: BudgetView, config: BudgetConfig | None) -> BudgetMetrics:
     metrics = BudgetMetrics(
         name=view.budget,
         value=view.value,
-        match=dict(config.match) if config else {},
+        match=dict(config.match) if config else _of_a_key(view.budget),
         each=config.each if config else None,
         kind=view.kind,
         kind_words=_kind_words(view),
@@ -114,6 +114,12 @@ def _budget(view: BudgetView, config: BudgetConfig | None) -> BudgetMetrics:
 def _kind_words(view: BudgetView) -> str:
     words = (_KIND_WORDS if view.reserve == "worst_case" else _SOFT_WORDS).get(view.kind, view.kind)
     return f"Shadow: {words[0].lower()}{words[1:]}" if view.shadow else words
+
+
+def _of_a_key(budget: str) -> dict[str, str]:
+    """Return what the budget that a Switchgear key brings with it matches; it is in no configuration."""
+    what, mark, name = budget.partition(":")
+    return {"key": name} if what == "key" and mark else {}
 
 
 def _with_amounts(metrics: BudgetMetrics, view: BudgetView) -> BudgetMetrics:

@@ -54,6 +54,7 @@ class MetricsCollector:
         ledger_problem: returns as a phrase why the ledger lets no call go, None when it does.
         ledger_warning: returns as a phrase what it does not record although calls go, None when it does.
         rules: the thresholds of the overall status.
+        denials: returns how many requests were turned away for their key, by why.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class MetricsCollector:
         ledger_problem: Callable[[], str | None] = well,
         ledger_warning: Callable[[], str | None] = well,
         rules: HealthRules | None = None,
+        denials: Callable[[], Mapping[str, int]] = dict[str, int],
     ) -> None:
         self._reader = reader
         self._state = state
@@ -78,6 +80,7 @@ class MetricsCollector:
         self._providers = {name: service.provider or name for name, service in config.services.items()}
         self.ledger_problem = ledger_problem
         self._ledger_warning = ledger_warning
+        self.denials = denials
 
     def snapshot(self) -> MetricsSnapshot:
         """Return the picture as of now.

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping, Sequence
 
     from switchgear.clock import Moment
+    from switchgear.ledger.key_rows import Key
     from switchgear.ledger.trail import EventPage
     from switchgear.ledger.usage_views import Asked, Cut, Steps, UnitSum, UsageFilter, UsageSum
     from switchgear.ledger.views import CallFilter, CallPage, CallRow, Dimension, EventRow, Totals
@@ -115,6 +116,9 @@ class CostLedger(CallLedger, Protocol):
     @property
     def trail(self) -> TrailLedger:
         """Return the audit trail."""
+
+    def known_keys(self) -> Sequence[Key]:
+        """Return every Switchgear key there ever was, by name."""
 
     @property
     def usage(self) -> UsageLedger:

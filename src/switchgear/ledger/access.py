@@ -48,15 +48,18 @@ def alone(url: str, *, durability: Durability = "process", create: bool = False)
 
 
 @contextmanager
-def beside(url: str, *, durability: Durability = "process") -> Iterator[Engine]:
+def beside(url: str, *, durability: Durability = "process", create: bool = False) -> Iterator[Engine]:
     """Yield the ledger at *url* for writing while a server may write to it too: only for short transactions.
+
+    *create* makes a missing one.
 
     Raises:
         LedgerError: it does not exist, or its schema is another one.
     """
     home = home_of(url)
-    home.require()
-    with _opened(home.open(durability=durability)) as engine:
+    if not create or home.in_memory:
+        home.require()
+    with _opened(home.open(durability=durability), create=create) as engine:
         yield engine
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
 from switchgear.errors import LedgerError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from switchgear.ledger.counted import Counted, Spend
     from switchgear.ledger.engine import Durability
     from switchgear.ledger.keeper import OnError, Outage
+    from switchgear.ledger.keys import KeyBook
     from switchgear.ledger.lock import LedgerLock
     from switchgear.ledger.reader import LedgerReader
     from switchgear.ledger.recovery import BreakerMemory, LimitMemory, RecentCalls
@@ -139,11 +140,13 @@ class Ledger:
         with suppress(LedgerError):  # closed meanwhile
             writer.submit(OrphanSweep(at=now.wall))
 
-    def recent_calls(self, *, since_us: int, cell_us: int, until_us: int | None = None) -> tuple[RecentCalls, ...]:
+    def recent_calls(
+        self, *, since_us: int, cell_us: int, until_us: int | None = None, by: Literal["service", "key"] = "service"
+    ) -> tuple[RecentCalls, ...]:
         """Return what each service was asked since *since_us*; see ``recovery.recent_calls``."""
         from switchgear.ledger.recovery import recent_calls
 
-        return recent_calls(self._engine, since_us=since_us, cell_us=cell_us, until_us=until_us)
+        return recent_calls(self._engine, since_us=since_us, cell_us=cell_us, until_us=until_us, by=by)
 
     def spend(self, counted: Counted, *, now_us: int) -> dict[str | None, Spend]:
         """Return what *counted* has spent in its period at *now_us*, by value; see ``balances.spend``."""
@@ -198,6 +201,13 @@ class Ledger:
         from switchgear.ledger.recovery import budget_limits
 
         return budget_limits(self._engine)
+
+    @property
+    def keys(self) -> KeyBook:
+        """Return the Switchgear keys that are kept beside the record."""
+        from switchgear.ledger.keys import KeyBook
+
+        return KeyBook(self._engine)
 
     @property
     def healthy(self) -> bool:

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import func, or_, select, text
 
 from switchgear.ledger.engine import POSTGRES, reading
+from switchgear.ledger.keys import KeyBook
 from switchgear.ledger.schema import (
     BUCKET_US,
     NOT_OK,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Column, Engine, RowMapping, Select, Table
 
+    from switchgear.ledger.key_rows import Key
     from switchgear.ledger.views import Dimension
 
 __all__ = ["LedgerReader"]
@@ -86,6 +88,10 @@ class LedgerReader:
             items=tuple(map(_call_row, page)),
             next=_to_cursor(page[-1]["started_at"], page[-1]["seq"]) if len(found) > limit else None,
         )
+
+    def known_keys(self) -> tuple[Key, ...]:
+        """Return every Switchgear key there ever was, by name."""
+        return KeyBook(self._engine).all()
 
     def call(self, call_id: str) -> tuple[CallRow, ...]:
         """Return all attempts of a call, in order; empty when there is no such call.

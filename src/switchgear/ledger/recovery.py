@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import msgspec
 from sqlalchemy import func, select
@@ -121,12 +121,19 @@ def _settle_orphans(cursor: sqlite3.Cursor, now_us: int) -> int:
 
 
 def recent_calls(
-    engine: Engine, *, since_us: int, cell_us: int, until_us: int | None = None, most: int = _MOST_ROWS
+    engine: Engine,
+    *,
+    since_us: int,
+    cell_us: int,
+    until_us: int | None = None,
+    by: Literal["service", "key"] = "service",
+    most: int = _MOST_ROWS,
 ) -> tuple[RecentCalls, ...]:
     """Return what each service was asked from *since_us* to before *until_us*, in cells of *cell_us*, in order of time.
 
     A cell stands at its latest attempt, so a window that counts it never lets go too early. Where
     there are more than *most* attempts, whole quarters of an hour come from roll-ups and stand at their ends.
+    *by* a key, it is what was asked with each, whatever the service; its name is in the service's place.
     """
     with reading(engine) as connection:
         edge = since_us
@@ -134,8 +141,8 @@ def recent_calls(
         if _rolled_up_calls(connection, since_us, until_us) > most:
             last = until_us if until_us is not None else connection.execute(_LAST_BUCKET).scalar_one() or since_us
             edge = max(since_us, last - last % BUCKET_US)
-            found += _by_quarter(connection, since_us, edge)
-        found += _by_cell(connection, edge, until_us, cell_us)
+            found += _by_quarter(connection, since_us, edge, by)
+        found += _by_cell(connection, edge, until_us, cell_us, by)
     return tuple(sorted(found, key=lambda one: (one.at, one.service)))
 
 
@@ -149,13 +156,13 @@ def _rolled_up_calls(connection: Connection, since: int, until: int | None) -> i
     return int(connection.execute(query).scalar_one())
 
 
-def _by_quarter(connection: Connection, since: int, until: int) -> list[RecentCalls]:
+def _by_quarter(connection: Connection, since: int, until: int, by: str) -> list[RecentCalls]:
     """Return the sums of whole quarters; the one that *since* lies in counts as a whole."""
     start, tokens = rollups.c.bucket_start, rollups.c.input_tokens + rollups.c.output_tokens
     query = (
-        select(rollups.c.service, start, func.sum(rollups.c.calls), func.sum(tokens))
-        .where(start >= since - since % BUCKET_US, start < until, rollups.c.status != "refused")
-        .group_by(rollups.c.service, start)
+        select(rollups.c[by], start, func.sum(rollups.c.calls), func.sum(tokens))
+        .where(start >= since - since % BUCKET_US, start < until, rollups.c.status != "refused", rollups.c[by] != "")
+        .group_by(rollups.c[by], start)
     )
     return [
         RecentCalls(service=service, at=at + BUCKET_US - 1, requests=int(requests), tokens=int(used))
@@ -163,12 +170,12 @@ def _by_quarter(connection: Connection, since: int, until: int) -> list[RecentCa
     ]
 
 
-def _by_cell(connection: Connection, since: int, until: int | None, cell_us: int) -> list[RecentCalls]:
+def _by_cell(connection: Connection, since: int, until: int | None, cell_us: int, by: str) -> list[RecentCalls]:
     cell = attempts.c.started_at // cell_us
     query = (
-        select(attempts.c.service, func.max(attempts.c.started_at), func.count(), func.sum(_TOKENS))
-        .where(attempts.c.started_at >= since, _WENT_OUT)
-        .group_by(attempts.c.service, cell)
+        select(attempts.c[by], func.max(attempts.c.started_at), func.count(), func.sum(_TOKENS))
+        .where(attempts.c.started_at >= since, _WENT_OUT, attempts.c[by].is_not(None))
+        .group_by(attempts.c[by], cell)
     )
     if until is not None:
         query = query.where(attempts.c.started_at < until)

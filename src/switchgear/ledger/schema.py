@@ -24,6 +24,7 @@ __all__ = [
     "budget_sums",
     "events",
     "job_totals",
+    "keys",
     "metadata",
     "rollup_changes",
     "rollups",
@@ -194,4 +195,24 @@ events: Final = Table(
     Column("subject", Text, nullable=False),
     Column("what", Text, nullable=False),
     Index("events_kind_subject", "kind", "subject"),
+)
+
+keys: Final = Table(
+    "keys",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    # Of a secret only its id and its SHA-256 are kept; the one before it holds for a while after a rotation.
+    Column("id", String(16), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("previous_id", String(16)),
+    Column("previous_digest", String(64)),
+    Column("previous_until", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    Column("terms", Text, nullable=False),
+    # Counts changes over all keys; unique, so that of two changes at once neither can hide the other.
+    Column("revision", BigInteger, nullable=False),
+    Index("keys_id", "id", unique=True),
+    Index("keys_revision", "revision", unique=True),
 )

@@ -73,6 +73,13 @@ class Bounds:
         cells = [window.take(tokens if by_token else 1, at) for window, by_token in self._takers]
         return Grant(tokens, self.each, cells)
 
+    def renew(self, grant: Grant, now: Moment) -> bool:
+        """Charge *grant*, which was undone, at *now*; False: that does not fit, and it is charged to nothing."""
+        fits = self.have_room(grant.tokens, now)
+        again = self.take(grant.tokens, now.mono) if fits else Grant(grant.tokens, (), ())
+        grant.bounds, grant.cells = again.bounds, again.cells
+        return fits
+
     def too_large(self, tokens: int, now: Moment) -> LimitDenial | None:
         """Return the denial of a call that will never fit, None if it may."""
         for bound in self.each:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["rate_limited"]
 
 
-def rate_limited(service: str, denial: LimitDenial, now: Moment) -> Refusal:
-    """Return the refusal of a limit."""
+def rate_limited(service: str, denial: LimitDenial, now: Moment, scope: str | None = None) -> Refusal:
+    """Return the refusal of a limit: of *service*, or of the *scope* that a call of it fell under."""
     rule = denial.rule
     label = rule.name.replace("_", " ")
     retry_after = retry_at = None
@@ -33,9 +33,9 @@ def rate_limited(service: str, denial: LimitDenial, now: Moment) -> Refusal:
             story = f"{denial.used:,} of {rule.limit:,} {label} used, room in {spoken(retry_after)}"
     return Refusal(
         reason="rate_limit",
-        rule=rule.name,
+        rule=rule.name if scope is None else f"{scope} {rule.name}",
         service=service,
-        message=f"{service} is rate limited: {story}",
+        message=f"{scope or service} is rate limited: {story}",
         unit=rule.unit,
         limit=rule.limit,
         used=denial.used,

@@ -156,6 +156,16 @@ class Limiter:
             self._undo(grant)
             self._close(grant, now)
 
+    def renew(self, grant: Grant, now: Moment) -> bool:
+        """Count *grant* at *now*, when its call can go, instead of when it was taken; False: it does not fit now."""
+        self._catch_up(now)
+        self._undo(grant)
+        fits = self._bounds.renew(grant, now)
+        if fits and self._pace is not None:
+            self._pace.took(grant.tokens, now.mono, self._bounds.gap(grant.tokens))
+        self._plan = None
+        return fits
+
     def remember(self, at: int, requests: int, tokens: int, now: Moment) -> None:
         """Count past calls at monotonic *at*, told in order of time, before the first *ask*."""
         self._bounds.remember(at, requests, tokens, now)

@@ -47,6 +47,12 @@ class Accounts:
         self.shades: Final = any(pots.rule.shadow for pots in self._budgets.values())
         self.shaded: list[Hold] = []
 
+    def add(self, rule: BudgetRule, past: PastSpend | None, now: Moment) -> None:
+        """Keep one more budget, of which *past* is spent."""
+        if rule.name not in self._budgets:
+            self._budgets[rule.name] = Pots(rule, now)
+            self.restore((), () if past is None else (past,), now)
+
     def room(self, request: AdmissionRequest, now: Moment) -> list[Hold] | Refusal:
         """Return what *request* would hold, or the first budget's no. Then either *hold* it or *leave* it."""
         holds: list[Hold] = []

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from switchgear.calls import Outcome
     from switchgear.clock import Moment
+    from switchgear.policies.budget import BudgetRule
+    from switchgear.policies.limit_rule import LimitRule
     from switchgear.state.explanation import Explanation
 
 __all__ = [
@@ -60,6 +62,8 @@ class AdmissionRequest(msgspec.Struct, frozen=True, kw_only=True):
         expected_tokens: what budgets that reserve what is expected hold instead of *tokens*;
             None: nothing is known, so they hold the worst case too.
         expected_cost: likewise, instead of *cost*.
+        scopes: what it falls under besides the service, such as ``key:ci``; each has limits of its
+            own, or none (see *State.set_scope*), and they hold along with the service's.
         can_degrade: the caller will try a cheaper model if a ``degrade`` budget says no, so that
             no is not counted as a call turned away.
     """
@@ -73,6 +77,7 @@ class AdmissionRequest(msgspec.Struct, frozen=True, kw_only=True):
     expected_tokens: int | None = None
     expected_cost: int | None = None
     can_degrade: bool = False
+    scopes: tuple[str, ...] = ()
 
 
 class Admission(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,7 +204,10 @@ class BudgetView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PastCalls(msgspec.Struct, frozen=True, kw_only=True):
-    """Calls of one service that still count in its windows: *requests* and *tokens* at *at* (epoch microseconds)."""
+    """Calls of one service, or of one scope, that still count in its windows.
+
+    *requests* and *tokens* at *at* (epoch microseconds).
+    """
 
     service: str
     at: int
@@ -299,6 +307,16 @@ class State(Protocol):
             KeyError: there is no such budget.
         """
 
+    def set_scope(self, scope: str, rules: Sequence[LimitRule], now: Moment) -> None:
+        """Hold calls that fall under *scope* to *rules* from now on; none: it limits nothing.
+
+        What a limit of the same name and span has counted stays counted. A denial names scope and
+        rule. Who waits for a scope has no place in the service's line, so he is in nobody's way.
+        """
+
+    def add_budget(self, rule: BudgetRule, past: PastSpend | None, now: Moment) -> None:
+        """Keep one more budget from now on, of which *past* is spent; one that is kept already stays as it is."""
+
     def restore(self, history: History, now: Moment) -> None:
         """Take over what the ledger remembers; before the first *admit*."""
 
@@ -310,6 +328,9 @@ class State(Protocol):
 
     def limits(self, now: Moment) -> Sequence[LimitView]:
         """Return one view for each configured limit, sorted by service and rule."""
+
+    def scopes(self, now: Moment) -> Sequence[LimitView]:
+        """Return one view for each limit of a scope, whose name stands in the place of the service's."""
 
     def budgets(self, now: Moment) -> Sequence[BudgetView]:
         """Return one view for each account that is known, sorted; at least one for a budget without ``each``."""

@@ -16,7 +16,7 @@ import msgspec
 from switchgear.calls import Refusal
 from switchgear.clock import micros
 from switchgear.events import BreakerChanged
-from switchgear.locks import patiently
+from switchgear.locks import Inside, patiently
 from switchgear.policies.breaker import Breaker, BreakerRule, Change, Permit
 from switchgear.policies.limiter import Grant, LimitDenial, Limiter, LimitRule, Queued
 from switchgear.policies.shadow import ShadowLimits
@@ -25,6 +25,7 @@ from switchgear.state.accounts import Accounts, Hold
 from switchgear.state.base import Admission, Waiting
 from switchgear.state.memory_views import breaker_view, limit_views
 from switchgear.state.rehearsal import rehearse
+from switchgear.state.scopes import Scopes, Stand, wakers_of
 from switchgear.state.shading import meet
 from switchgear.state.twins import Twins
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from switchgear.clock import Moment
     from switchgear.events import BudgetCrossed, Event
     from switchgear.policies.budget import BudgetRule
-    from switchgear.state.base import AdmissionRequest, BreakerView, BudgetView, History, LimitView
+    from switchgear.state.base import AdmissionRequest, BreakerView, BudgetView, History, LimitView, PastSpend
     from switchgear.state.explanation import Explanation
 
 __all__ = ["MemoryState", "ServiceRules"]
@@ -62,34 +63,19 @@ class _Service:
 class _Held:
     """What one admission holds."""
 
-    __slots__ = ("grant", "holds", "permit", "service", "shadow", "since", "tokens")
+    __slots__ = ("grant", "holds", "permit", "scoped", "service", "shadow", "since", "tokens")
 
     def __init__(
         self, service: _Service, grant: Grant, permit: Permit, tokens: int, holds: list[Hold], since: int
     ) -> None:
         self.service = service
+        self.scoped: Sequence[tuple[Limiter, Grant]] = ()  # what scopes have granted
         self.since: Final = since
         self.grant = grant
         self.permit = permit
         self.tokens = tokens
         self.holds: Final = holds
         self.shadow: Grant | None = None
-
-
-class _Inside:
-    """The lock as a context manager, for verbs that are not on every call's way."""
-
-    __slots__ = ("_enter", "_leave")
-
-    def __init__(self, enter: Callable[[], None], leave: Callable[[], None]) -> None:
-        self._enter: Final = enter
-        self._leave: Final = leave
-
-    def __enter__(self) -> None:
-        self._enter()
-
-    def __exit__(self, *_: object) -> None:
-        self._leave()
 
 
 class MemoryState(Twins):
@@ -103,7 +89,7 @@ class MemoryState(Twins):
 
     def __init__(self, *, services: Mapping[str, ServiceRules], budgets: Iterable[BudgetRule], started: Moment) -> None:
         self._lock: Final = threading.Lock()
-        self._inside: Final = _Inside(self._enter, self._leave)
+        self._inside: Final = Inside(self._enter, self._leave)
         self._owner = 0  # the thread that is in a verb
         self._late: Final[deque[Callable[[], _Service | None]]] = deque()
         self._services: Final = {name: _Service(rules) for name, rules in sorted(services.items())}
@@ -111,6 +97,9 @@ class MemoryState(Twins):
         self._shades: Final = self._accounts.shades or any(rules.shadow for rules in services.values())
         self._held: dict[int, _Held] = {}
         self._slots: dict[int, tuple[_Service, int]] = {}
+        self._scopes: Final = Scopes()
+        self._stands: dict[int, tuple[_Service, Stand]] = {}  # places of those who have scopes
+        self._woken: list[Callable[[], None]] = []  # by scopes; called when the lock is released
         self._next = 1
         self._events: list[Event] = []
         self._started: Final = started.wall
@@ -122,7 +111,7 @@ class MemoryState(Twins):
         self._owner = get_ident()
         try:
             answer = self._admit(service, request, now, slot)
-            wakers = self._wakers(service) if service.limiter.wakers else ()
+            wakers = self._wakers(service) if service.limiter.wakers or self._woken else ()
         finally:
             self._leave()
         for waker in wakers:
@@ -146,7 +135,7 @@ class MemoryState(Twins):
         try:
             service = self._settle(admission, outcome, cost, now)
             events = self._drain() if self._events else ()
-            wakers = self._wakers(service) if service is not None and service.limiter.wakers else ()
+            wakers = self._wakers(service) if service is not None and (service.limiter.wakers or self._woken) else ()
         finally:
             self._leave()
         for waker in wakers:
@@ -163,14 +152,26 @@ class MemoryState(Twins):
             old, events = self._accounts.set_limit(budget, limit, now)
             return old, tuple(events)
 
+    def set_scope(self, scope: str, rules: Sequence[LimitRule], now: Moment) -> None:
+        with self._inside:
+            wakers = self._scopes.set(scope, rules, now)
+        for waker in wakers:
+            waker()
+
+    def add_budget(self, rule: BudgetRule, past: PastSpend | None, now: Moment) -> None:
+        with self._inside:
+            self._accounts.add(rule, past, now)
+
     def restore(self, history: History, now: Moment) -> None:
         with self._inside:
             for past in history.calls:
-                if past.service in self._services:
+                known = self._services.get(past.service)
+                limiter = self._scopes.get(past.service) if known is None else known.limiter
+                if limiter is not None:
                     at = now.mono - (now.wall - past.at)
-                    service = self._services[past.service]
-                    for limits in (service.limiter, *([] if service.shadow is None else [service.shadow.limiter])):
-                        limits.remember(min(at, now.mono), past.requests, past.tokens, now)
+                    limiter.remember(min(at, now.mono), past.requests, past.tokens, now)
+                    if known is not None and known.shadow is not None:
+                        known.shadow.limiter.remember(min(at, now.mono), past.requests, past.tokens, now)
             self._accounts.restore(history.limits, history.spend, now)
             for memory in history.breakers:
                 known = self._services.get(memory.service)
@@ -187,6 +188,10 @@ class MemoryState(Twins):
         with self._inside:
             return tuple(view for name, service in self._services.items() for view in _limits(name, service, now))
 
+    def scopes(self, now: Moment) -> Sequence[LimitView]:
+        with self._inside:
+            return self._scopes.views(now)
+
     def budgets(self, now: Moment) -> Sequence[BudgetView]:
         with self._inside:
             return self._accounts.views(now)
@@ -202,6 +207,7 @@ class MemoryState(Twins):
                 accounts=self._accounts,
                 shadow=service.shadow,
                 circuit=self._circuit(request.service, service, now),
+                scopes=self._scopes.found(request.scopes),
             )
 
     def poll(self, now: Moment) -> tuple[Event, ...]:
@@ -244,6 +250,11 @@ class MemoryState(Twins):
         service, place = self._slots.pop(slot, (None, 0))
         if service is not None:
             service.limiter.withdraw(place, now)
+            return service
+        service, stand = self._stands.pop(slot, (None, None))
+        if stand is not None:
+            stand.give_back(now)
+            self._woken += stand.wakers()
         return service
 
     def _cancel(self, admission: Admission, now: Moment) -> _Service | None:
@@ -254,6 +265,9 @@ class MemoryState(Twins):
         held.service.limiter.cancel(held.grant, now)
         if held.shadow is not None and held.service.shadow is not None:
             held.service.shadow.limiter.cancel(held.shadow, now)
+        for limiter, grant in held.scoped:
+            limiter.cancel(grant, now)
+            self._woken += wakers_of((limiter,))
         self._accounts.release(held.holds, now)
         return held.service
 
@@ -263,6 +277,9 @@ class MemoryState(Twins):
             return None
         tokens = held.tokens if outcome.usage is None else outcome.usage.tokens
         self._settle_limits(held, tokens, outcome, now)
+        for limiter, grant in held.scoped:
+            limiter.settle(grant, tokens, now)
+            self._woken += wakers_of((limiter,))
         crossed = self._accounts.settle(held.holds, cost, tokens, now)
         if crossed:
             self._events += crossed
@@ -280,31 +297,45 @@ class MemoryState(Twins):
         leave = breaker.leave  # of a closed circuit, which has nothing to ask and nothing to note
         if leave is None:
             self._note(name, service, breaker.poll(now.mono), now)
-        if slot is None:
+        stand = self._stand(service, request, now, slot) if request.scopes else None
+        if stand is not None:
+            place = stand.advance(request.tokens, now, request.waker)
+            self._woken += stand.wakers()
+        elif slot is None:
             place = service.limiter.ask(request.tokens, now, request.max_wait_us, request.waker)
         else:
             place = self._resume(service, request, now, slot)
         if isinstance(place, LimitDenial):
-            return refusals.rate_limited(name, place, now)
+            return refusals.rate_limited(name, place, now, None if stand is None else stand.scope)
         rejection = breaker.check(now.mono) if leave is None else None
         if rejection is not None:
-            self._give_back(service, place, now)
+            self._give_back(service, place, now, stand)
             return refusals.breaker_open(name, rejection, breaker, now)
         holds = self._accounts.room(request, now)
         if isinstance(holds, Refusal):
-            self._give_back(service, place, now)
+            self._give_back(service, place, now, stand)
             return holds
         number = self._next_number()
         if isinstance(place, Queued):
-            self._slots[number] = (service, place.slot)
             self._accounts.leave(holds, now)
-            return Waiting(slot=number, go_at=place.go_at, rule=place.rule.name)
+            return self._line_up(number, service, place, stand)
         self._accounts.hold(holds)
         permit = breaker.take(now.mono) if leave is None else leave
         held = self._held[number] = _Held(service, place, permit, request.tokens, holds, now.mono)
+        if stand is not None:
+            held.scoped = stand.scoped
         if self._shades:
             self._shade(held, request, now)
         return Admission(number=number, service=name, events=self._drain() if self._events else ())
+
+    def _line_up(self, number: int, service: _Service, place: Queued, stand: Stand | None) -> Waiting:
+        if stand is None:
+            self._slots[number] = (service, place.slot)
+            return Waiting(slot=number, go_at=place.go_at, rule=place.rule.name)
+        self._stands[number] = (service, stand)
+        scope = stand.scope
+        rule = place.rule.name if scope is None else f"{scope} {place.rule.name}"
+        return Waiting(slot=number, go_at=place.go_at, rule=rule)
 
     def _shade(self, held: _Held, request: AdmissionRequest, now: Moment) -> None:
         """Ask shadow rules about a call that goes."""
@@ -324,12 +355,24 @@ class MemoryState(Twins):
         if outcome.retry_after is not None and outcome.verdict == "failure":
             limiter.pause_until(now.mono + micros(outcome.retry_after), now)
 
-    @staticmethod
-    def _give_back(service: _Service, place: Grant | Queued, now: Moment) -> None:
-        if isinstance(place, Queued):
+    def _give_back(self, service: _Service, place: Grant | Queued, now: Moment, stand: Stand | None) -> None:
+        if stand is not None:
+            stand.give_back(now)
+            self._woken += stand.wakers()
+        elif isinstance(place, Queued):
             service.limiter.withdraw(place.slot, now)
         else:
             service.limiter.cancel(place, now)
+
+    def _stand(self, service: _Service, request: AdmissionRequest, now: Moment, slot: int | None) -> Stand | None:
+        """Return how far the caller of *slot*, or a new one, has come; None: no scope of its has limits."""
+        known = None if slot is None else self._stands.pop(slot, None)
+        if known is not None:
+            return known[1]
+        if slot in self._slots:
+            return None  # it stood in line before its scope had any limit
+        scopes = self._scopes.found(request.scopes)
+        return Stand(scopes, service.limiter, now.mono + request.max_wait_us) if scopes else None
 
     def _resume(
         self, service: _Service, request: AdmissionRequest, now: Moment, slot: int
@@ -345,9 +388,10 @@ class MemoryState(Twins):
         self._next += 1
         return number
 
-    @staticmethod
-    def _wakers(service: _Service) -> list[Callable[[], None]]:
+    def _wakers(self, service: _Service) -> list[Callable[[], None]]:
         wakers = service.limiter.wakers
+        if self._woken:
+            wakers, self._woken = [*wakers, *self._woken], []
         if not wakers:
             return wakers
         service.limiter.wakers = []

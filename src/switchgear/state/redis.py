@@ -35,7 +35,16 @@ if TYPE_CHECKING:
     from switchgear.clock import Clock
     from switchgear.events import BudgetCrossed, Event
     from switchgear.policies.budget import BudgetRule
-    from switchgear.state.base import Admission, AdmissionRequest, BreakerView, BudgetView, LimitView, Waiting
+    from switchgear.policies.limit_rule import LimitRule
+    from switchgear.state.base import (
+        Admission,
+        AdmissionRequest,
+        BreakerView,
+        BudgetView,
+        LimitView,
+        PastSpend,
+        Waiting,
+    )
     from switchgear.state.explanation import Explanation
     from switchgear.state.memory import ServiceRules
     from switchgear.state.redis_explained import Answer
@@ -154,9 +163,19 @@ class RedisState:
         return explanation_of(answer, request, self._rules, self._started.wall)
 
     def set_limit(self, budget: str, limit: int, now: Moment) -> tuple[int, tuple[BudgetCrossed, ...]]:
-        self._check_limit(limit)
+        if limit > EXACT:
+            msg = "this limit is larger than a shared state can count exactly (9,007,199 USD)"
+            raise ValueError(msg)
         changed: tuple[int, tuple[BudgetCrossed, ...]] = self._run(self._session.set_limit(budget, limit, now))
         return changed
+
+    def set_scope(self, scope: str, rules: Sequence[LimitRule], now: Moment) -> None:
+        self._rules.set_scope(scope, rules)
+        self._fallback.set_scope(scope, now)
+
+    def add_budget(self, rule: BudgetRule, past: PastSpend | None, now: Moment) -> None:  # noqa: ARG002 - see below
+        """Keep one more budget; what is spent of it is what this server has counted, whatever *past* says."""
+        self._rules.add_budget(rule)
 
     def restore(self, history: History, now: Moment) -> None:
         self._check_server()
@@ -182,6 +201,9 @@ class RedisState:
 
     def budgets(self, now: Moment) -> Sequence[BudgetView]:
         return self._views(now).budgets
+
+    def scopes(self, now: Moment) -> Sequence[LimitView]:
+        return self._views(now).scopes
 
     # The verbs, for tasks ---------------------------------------------------------------------
 
@@ -357,12 +379,6 @@ class RedisState:
 
     def _views(self, now: Moment) -> Seen:
         return views_of(self._run(self._session.views(now)), self._rules, self._started.wall)
-
-    @staticmethod
-    def _check_limit(limit: int) -> None:
-        if limit > EXACT:
-            msg = "this limit is larger than a shared state can count exactly (9,007,199 USD)"
-            raise ValueError(msg)
 
     def _check_server(self) -> None:
         """Refuse a server that may drop what it was told.

@@ -10,15 +10,17 @@ from switchgear.state.explanation import BreakerAsked, BudgetAsked, LimitAsked, 
 from switchgear.state.redis_replies import (
     AccountSeen,
     Reply,
+    ScopeSeen,
     ServiceSeen,
     breaker_of,
     budget_of,
     limits_of,
     refusal_of,
+    scope_limits_of,
 )
 
 if TYPE_CHECKING:
-    from switchgear.state.base import AdmissionRequest
+    from switchgear.state.base import AdmissionRequest, LimitView
     from switchgear.state.explanation import Explanation
     from switchgear.state.redis_rules import Rules
 
@@ -30,6 +32,11 @@ class _Asked(AccountSeen, frozen=True, kw_only=True):
     no: dict[str, Any] | None = None
 
 
+class _Scope(ScopeSeen, frozen=True, kw_only=True):
+    name: str
+    ready: tuple[tuple[str, int, int], ...] = ()
+
+
 class Answer(Reply, frozen=True, kw_only=True):
     """The reply of *explain*: what *admit* would reply, and what it would look at; or an obstacle."""
 
@@ -39,6 +46,7 @@ class Answer(Reply, frozen=True, kw_only=True):
     shadow_ready: tuple[tuple[str, int, int, int, int], ...] = ()
     passes: bool = True
     accounts: tuple[_Asked, ...] = ()
+    scopes: tuple[_Scope, ...] = ()
 
 
 _ANSWERS: Final = msgspec.msgpack.Decoder(Answer)
@@ -57,7 +65,8 @@ def explanation_of(answer: Answer, request: AdmissionRequest, rules: Rules, star
     given = _reply(answer.answer, now)
     refusal, waits = None, None
     if given.kind == "wait":
-        waits = given.rule, None if given.standing else given.go_at
+        rule = f"{given.scope} {given.rule}" if given.scope else given.rule
+        waits = rule, None if given.standing else given.go_at
     elif given.kind != "go":
         refusal = refusal_of(request.service, given, rules)
     ready = {(rule, False): at for rule, _, at in answer.ready}
@@ -68,12 +77,17 @@ def explanation_of(answer: Answer, request: AdmissionRequest, rules: Rules, star
         waits=waits,
         refusal=refusal,
         limits=[
-            LimitAsked(
-                view=view,
-                needed=request.tokens if view.unit == "tokens" else 1,
-                ready_at=at if (at := ready[view.rule, view.shadow]) > now else None,
-            )
-            for view in limits_of(request.service, seen, rules)
+            *(
+                _limit(view, request, at, now)
+                for scope in answer.scopes
+                for view in scope_limits_of(scope.name, scope, rules)
+                for rule, _, at in scope.ready
+                if rule == view.rule
+            ),
+            *(
+                _limit(view, request, ready[view.rule, view.shadow], now)
+                for view in limits_of(request.service, seen, rules)
+            ),
         ],
         breaker=BreakerAsked(view=breaker_of(request.service, seen, rules, now, started), passes=answer.passes),
         budgets=[
@@ -85,6 +99,11 @@ def explanation_of(answer: Answer, request: AdmissionRequest, rules: Rules, star
             for one in answer.accounts
         ],
     )
+
+
+def _limit(view: LimitView, request: AdmissionRequest, at: int, now: int) -> LimitAsked:
+    needed = request.tokens if view.unit == "tokens" else 1
+    return LimitAsked(view=view, needed=needed, ready_at=at if at > now else None)
 
 
 def _reply(fields: dict[str, Any], now: int) -> Reply:

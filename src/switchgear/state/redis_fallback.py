@@ -11,9 +11,12 @@ from switchgear.state.base import Admission, Waiting
 from switchgear.state.memory import MemoryState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from switchgear.calls import Outcome, Refusal
     from switchgear.clock import Moment
     from switchgear.errors import StateError
+    from switchgear.policies.limit_rule import LimitRule
     from switchgear.state.base import AdmissionRequest
     from switchgear.state.memory import ServiceRules
     from switchgear.state.redis_session import Session
@@ -54,6 +57,8 @@ class Fallback:
         with self._lock:
             if self._local is None:
                 self._local = MemoryState(services=self._shares(), budgets=(), started=self._started)
+                for scope, limits in rules.scopes.items():
+                    self._local.set_scope(scope, self._share(limits), now)
             place = None if slot is None else self._slots.pop(slot, None)
         answer = self._local.admit(msgspec.structs.replace(request, accounts=()), now, place)
         if isinstance(answer, Admission):
@@ -65,6 +70,12 @@ class Fallback:
             self._slots[number] = answer.slot
             return msgspec.structs.replace(answer, slot=number)
         return answer
+
+    def set_scope(self, scope: str, now: Moment) -> None:
+        """Hold to the limits of *scope* here too."""
+        with self._lock:
+            if self._local is not None:
+                self._local.set_scope(scope, self._share(self._session.rules.scopes[scope]), now)
 
     def withdraw(self, slot: int | None, now: Moment) -> bool:
         """Give *slot* back if it is one of ours, and tell whether it is."""
@@ -88,13 +99,11 @@ class Fallback:
 
     def _shares(self) -> dict[str, ServiceRules]:
         """Return the rules with each limit cut to the share of one process."""
-        owners = max(1, self._session.owners)
         return {
-            name: msgspec.structs.replace(
-                rules,
-                limits=tuple(
-                    msgspec.structs.replace(rule, limit=max(1, rule.limit // owners)) for rule in rules.limits
-                ),
-            )
+            name: msgspec.structs.replace(rules, limits=self._share(rules.limits))
             for name, rules in self._session.rules.services.items()
         }
+
+    def _share(self, limits: Iterable[LimitRule]) -> tuple[LimitRule, ...]:
+        owners = max(1, self._session.owners)
+        return tuple(msgspec.structs.replace(rule, limit=max(1, rule.limit // owners)) for rule in limits)

@@ -60,6 +60,7 @@ class Finish(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     service: str
     accounts: tuple[Account, ...]
+    scopes: tuple[str, ...] = ()
     tokens: int = -1
     cost: int = -1
     verdict: str = "neutral"
@@ -136,6 +137,7 @@ class Payloads:
             service=self._rules.service(request.service),
             max_wait=request.max_wait_us,
             accounts=self._accounts(request.accounts, at),
+            scopes=self._rules.under(request.scopes),
             can_degrade=request.can_degrade,
         )
 
@@ -148,6 +150,7 @@ class Payloads:
             service=self._rules.service(request.service),
             max_wait=request.max_wait_us,
             accounts=self._accounts(request.accounts, at),
+            scopes=self._rules.under(request.scopes),
         )
 
     def withdrawal(self, number: int, service: str, at: Moment) -> Ask:
@@ -162,6 +165,7 @@ class Payloads:
             number=finish.number,
             service=self._rules.service(finish.service),
             accounts=self._accounts(finish.accounts, at),
+            scopes=self._rules.under(finish.scopes),
             tokens=finish.tokens,
             cost=finish.cost,
             verdict=finish.verdict,
@@ -185,6 +189,7 @@ class Payloads:
             number=held.number,
             service=self._rules.service(request.service),
             accounts=self._accounts(request.accounts, at),
+            scopes=self._rules.under(request.scopes),
         )
 
     def extension(self, held: Held, cost: int | None, tokens: int, at: Moment) -> Ask:
@@ -233,6 +238,7 @@ class Payloads:
                     "number": one.number,
                     "service": one.request.service,
                     "accounts": [_named(account) for account in one.request.accounts],
+                    "scopes": self._rules.under(one.request.scopes),
                 }
                 for one in held
             ],
@@ -249,7 +255,12 @@ class Payloads:
 
     def _everything(self, verb: str, at: Moment, **facts: object) -> Ask:
         rules = self._rules
-        return self._ask(verb, at, services=rules.all_services(), budgets=rules.all_budgets(self._now(at)), **facts)
+        everything = {
+            "services": rules.all_services(),
+            "budgets": rules.all_budgets(self._now(at)),
+            "scopes": rules.all_scopes(),
+        }
+        return self._ask(verb, at, **everything, **facts)
 
     def _now(self, at: Moment) -> int:
         """Return the server's time, as far as we know."""

@@ -37,6 +37,7 @@ __all__ = [
     "events_of",
     "limits_of",
     "refusal_of",
+    "scope_limits_of",
     "views_of",
 ]
 
@@ -51,6 +52,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     epoch: str = ""
     owners: int = 1
     rule: str = ""
+    scope: str = ""
     used: int = 0
     needed: int = 0
     unit: Unit = "requests"
@@ -84,6 +86,13 @@ class ServiceSeen(msgspec.Struct, frozen=True, kw_only=True):
     shadow: tuple[tuple[str, int, int, int, int], ...] = ()
 
 
+class ScopeSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """One scope, as a script sees it."""
+
+    limits: list[tuple[str, int, int]]
+    waiting: int
+
+
 class AccountSeen(msgspec.Struct, frozen=True, kw_only=True):
     """One account, as a script sees it."""
 
@@ -104,6 +113,7 @@ class Views(msgspec.Struct, frozen=True, kw_only=True):
     now: int
     services: dict[str, ServiceSeen] | list[None]  # a script can't tell an empty map from an empty list
     accounts: list[AccountSeen]
+    scopes: dict[str, ScopeSeen] | list[None] = []
 
 
 _REPLIES: Final = msgspec.msgpack.Decoder(Reply)
@@ -167,7 +177,7 @@ def refusal_of(service: str, reply: Reply, rules: Rules) -> Refusal:
     """Return the no of a limit, a breaker or a budget, in the words that every state has for it."""
     now = Moment(reply.now, reply.now)
     if reply.kind == "limit":
-        return refusals.rate_limited(service, _limit_denial(reply), now)
+        return refusals.rate_limited(service, _limit_denial(reply), now, reply.scope or None)
     if reply.kind == "budget":
         rule = msgspec.structs.replace(rules.budgets[reply.budget], limit=reply.limit)
         return over_budget(service, rule, _budget_denial(reply), now)
@@ -205,14 +215,22 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     breakers: Sequence[BreakerView]
     limits: Sequence[LimitView]
     budgets: Sequence[BudgetView]
+    scopes: Sequence[LimitView]
 
 
 def views_of(views: Views, rules: Rules, started: int) -> Seen:
     """Return the views that every state has; *started* is since when a breaker that never changed is closed."""
     services = views.services if isinstance(views.services, dict) else {}
+    scopes = views.scopes if isinstance(views.scopes, dict) else {}
     return Seen(
         breakers=tuple(breaker_of(name, services[name], rules, views.now, started) for name in rules.services),
         limits=tuple(view for name in rules.services for view in limits_of(name, services[name], rules)),
+        scopes=tuple(
+            view
+            for name, limits in sorted(rules.scopes.items())
+            if name in scopes
+            for view in _held(name, limits, scopes[name])
+        ),
         budgets=tuple(
             sorted(
                 (budget_of(view, rules) for view in views.accounts if view.budget in rules.budgets),
@@ -222,8 +240,7 @@ def views_of(views: Views, rules: Rules, started: int) -> Seen:
     )
 
 
-def limits_of(name: str, seen: ServiceSeen, rules: Rules) -> list[LimitView]:
-    """Return a view of each limit of service *name*, sorted by rule."""
+def _held(name: str, limits: Iterable[LimitRule], seen: ServiceSeen | ScopeSeen) -> list[LimitView]:
     return [
         LimitView(
             service=name,
@@ -235,10 +252,20 @@ def limits_of(name: str, seen: ServiceSeen, rules: Rules) -> list[LimitView]:
             waiting=seen.waiting,
             free_at=_known(free_at),
         )
-        for rule in sorted(rules.services[name].limits, key=lambda one: one.name)
+        for rule in sorted(limits, key=lambda one: one.name)
         for limit, used, free_at in seen.limits
         if limit == rule.name
-    ] + [
+    ]
+
+
+def scope_limits_of(name: str, seen: ScopeSeen, rules: Rules) -> list[LimitView]:
+    """Return a view of each limit of scope *name*, sorted by rule."""
+    return _held(name, rules.scopes.get(name, ()), seen)
+
+
+def limits_of(name: str, seen: ServiceSeen, rules: Rules) -> list[LimitView]:
+    """Return a view of each limit of service *name*, sorted by rule, those of its shadow after the others."""
+    return _held(name, rules.services[name].limits, seen) + [
         LimitView(
             service=name,
             rule=rule.name,

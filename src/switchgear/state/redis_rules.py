@@ -10,7 +10,7 @@ from switchgear.errors import ConfigError
 from switchgear.policies.budget import period_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from switchgear.policies.breaker import BreakerRule
     from switchgear.policies.budget import BudgetRule
@@ -43,12 +43,36 @@ class Rules:
 
     def __init__(self, services: Mapping[str, ServiceRules], budgets: Iterable[BudgetRule]) -> None:
         self.services: Final = dict(sorted(services.items()))
-        self.budgets: Final = {rule.name: rule for rule in budgets}
+        self.budgets: dict[str, BudgetRule] = {rule.name: rule for rule in budgets}
         for rule in self.budgets.values():
             _counted(f"the budget {rule.name!r}", rule.limit)
         self._services: Final = {name: _raw(_service(name, rules)) for name, rules in self.services.items()}
-        self._budgets: Final = {name: _raw(_budget(rule)) for name, rule in self.budgets.items()}
+        self._budgets: dict[str, msgspec.Raw] = {name: _raw(_budget(rule)) for name, rule in self.budgets.items()}
         self._periods: dict[str, _Period] = {}
+        # Replaced as a whole when they change: other threads read them meanwhile.
+        self.scopes: dict[str, tuple[LimitRule, ...]] = {}
+        self._scopes: dict[str, msgspec.Raw] = {}
+
+    def set_scope(self, name: str, limits: Sequence[LimitRule]) -> None:
+        """Hold calls under scope *name* to *limits* from now on."""
+        raw = _raw({"name": name, "limits": _limits(name, limits)})
+        self.scopes = {**self.scopes, name: tuple(limits)}
+        self._scopes = {**self._scopes, name: raw}
+
+    def add_budget(self, rule: BudgetRule) -> None:
+        """Know one more budget; one that is known stays as it is."""
+        if rule.name not in self.budgets:
+            _counted(f"the budget {rule.name!r}", rule.limit)
+            self._budgets = {**self._budgets, rule.name: _raw(_budget(rule))}
+            self.budgets = {**self.budgets, rule.name: rule}
+
+    def under(self, scopes: Iterable[str]) -> list[msgspec.Raw]:
+        """Return those of *scopes* that have limits, with them."""
+        return [raw for name in scopes if (raw := self._scopes.get(name)) is not None]
+
+    def all_scopes(self) -> list[msgspec.Raw]:
+        """Return every scope with its limits."""
+        return list(self._scopes.values())
 
     def service(self, name: str) -> msgspec.Raw:
         """Return the rules of service *name*."""
@@ -104,18 +128,19 @@ def _raw(rules: dict[str, Any]) -> msgspec.Raw:
     return msgspec.Raw(msgspec.msgpack.encode(rules))
 
 
-def _service(name: str, rules: ServiceRules) -> dict[str, Any]:
-    for rule in (*rules.limits, *rules.shadow):
+def _limits(name: str, limits: Iterable[LimitRule]) -> list[dict[str, Any]]:
+    limits = tuple(limits)
+    for rule in limits:
         _counted(f"{rule.name} of {name}", rule.limit)
         if rule.timezone is not None:
             msg = f"{rule.name} of {name}: a limit by the calendar day is not available with a shared state yet"
             raise ConfigError(msg)
-    said = {"name": name, "limits": _limits(rules.limits), "breaker": _breaker(rules.breaker)}
-    return said | ({"shadow": _limits(rules.shadow)} if rules.shadow else {})
-
-
-def _limits(limits: Iterable[LimitRule]) -> list[dict[str, Any]]:
     return [{"name": rule.name, "unit": rule.unit, "limit": rule.limit, "window": rule.window_us} for rule in limits]
+
+
+def _service(name: str, rules: ServiceRules) -> dict[str, Any]:
+    said = {"name": name, "limits": _limits(name, rules.limits), "breaker": _breaker(rules.breaker)}
+    return said | ({"shadow": _limits(name, rules.shadow)} if rules.shadow else {})
 
 
 def _breaker(rule: BreakerRule) -> dict[str, Any]:

@@ -225,6 +225,7 @@ class Session:
             number=number,
             service=held.request.service,
             accounts=held.request.accounts,
+            scopes=held.request.scopes,
             tokens=-1 if outcome.usage is None else outcome.usage.tokens,
             cost=-1 if cost is None else cost,
             verdict=outcome.verdict,
@@ -242,7 +243,10 @@ class Session:
             with self._lock:
                 self._held.pop(number, None)
             return None
-        return Finish(number=number, service=held.request.service, accounts=held.request.accounts, cancelled=True)
+        asked = held.request
+        return Finish(
+            number=number, service=asked.service, accounts=asked.accounts, scopes=asked.scopes, cancelled=True
+        )
 
     def postpone(self, finish: Finish) -> None:
         """Keep *finish* until it can be told."""
@@ -332,5 +336,6 @@ class Session:
         if reply.kind == "wait":
             wait = reply.go_at - reply.now
             go_at = self._say.moment(now).mono + (min(wait, _POLL) if reply.standing else wait)
-            return Waiting(slot=number, go_at=go_at, rule=reply.rule)
+            rule = f"{reply.scope} {reply.rule}" if reply.scope else reply.rule
+            return Waiting(slot=number, go_at=go_at, rule=rule)
         return refusal_of(request.service, reply, self.rules)

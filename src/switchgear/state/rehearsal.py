@@ -9,8 +9,11 @@ from switchgear.policies.limiter import LimitDenial, Queued
 from switchgear.state import refusals
 from switchgear.state.explanation import BreakerAsked, LimitAsked, explained
 from switchgear.state.memory_views import limit_views, wall_of
+from switchgear.state.scopes import Stand
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from switchgear.calls import Refusal
     from switchgear.clock import Moment
     from switchgear.policies.breaker import Breaker
@@ -33,26 +36,31 @@ def rehearse(
     accounts: Accounts,
     shadow: ShadowLimits | None,
     circuit: BreakerView,
+    scopes: Sequence[tuple[str, Limiter]] = (),
 ) -> Explanation:
     """Return what *admit* would answer to *request*; *circuit* is the breaker as it is seen now."""
     limiter, breaker = limiter.rehearsal(), deepcopy(breaker)
-    limits = _limits_asked(request, now, limiter, None)
+    own = [(name, one.rehearsal()) for name, one in scopes]
+    limits = [asked for name, one in own for asked in _limits_asked(name, request.tokens, now, one, None)]
+    limits += _limits_asked(request.service, request.tokens, now, limiter, None)
     if shadow is not None:
-        limits += _limits_asked(request, now, shadow.limiter.rehearsal(), shadow)
-    place = limiter.ask(request.tokens, now, request.max_wait_us)
+        limits += _limits_asked(request.service, request.tokens, now, shadow.limiter.rehearsal(), shadow)
+    stand = Stand(own, limiter, now.mono + request.max_wait_us)
+    place = stand.advance(request.tokens, now, None)
     breaker.poll(now.mono)
     rejection = breaker.check(now.mono)
     budgets = accounts.look(request, now)
     refusal: Refusal | None
     waits = None
     if isinstance(place, LimitDenial):
-        refusal = refusals.rate_limited(request.service, place, now)
+        refusal = refusals.rate_limited(request.service, place, now, stand.scope)
     elif rejection is not None:
         refusal = refusals.breaker_open(request.service, rejection, breaker, now)
     else:
         refusal = next((one.refusal for one in budgets if one.refusal is not None and not one.view.shadow), None)
         if isinstance(place, Queued):
-            waits = place.rule.name, _foreseen(place, now)
+            rule = place.rule.name if stand.scope is None else f"{stand.scope} {place.rule.name}"
+            waits = rule, _foreseen(place, now)
     return explained(
         at=now.wall,
         max_wait=request.max_wait_us,
@@ -65,16 +73,16 @@ def rehearse(
 
 
 def _limits_asked(
-    request: AdmissionRequest, now: Moment, limiter: Limiter, shadow: ShadowLimits | None
+    whose: str, tokens: int, now: Moment, limiter: Limiter, shadow: ShadowLimits | None
 ) -> list[LimitAsked]:
-    ready = {rule.name: at for rule, _, at in limiter.usage(now, request.tokens)}
+    ready = {rule.name: at for rule, _, at in limiter.usage(now, tokens)}
     return [
         LimitAsked(
             view=view,
-            needed=request.tokens if view.unit == "tokens" else 1,
+            needed=tokens if view.unit == "tokens" else 1,
             ready_at=wall_of(ready[view.rule], now),
         )
-        for view in limit_views(request.service, limiter, now, shadow)
+        for view in limit_views(whose, limiter, now, shadow)
     ]
 
 

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from switchgear.money import to_usd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from prometheus_client import Metric
 
@@ -64,6 +64,7 @@ class _SnapshotFamilies(Collector):
         yield from _limits([limit for limit in snapshot.limits if not limit.shadow])
         yield from _budgets([budget for budget in snapshot.budgets if not budget.shadow])
         yield from _shadows(snapshot)
+        yield _denials(self._metrics.denials())
 
 
 def _info(version: str) -> Metric:
@@ -89,6 +90,15 @@ def _ledger(rows: Iterable[Totals]) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "switchgear_unpriced_calls", "Calls that went out without a known price; in no cost.", value=unpriced
     )
+
+
+def _denials(counts: Mapping[str, int]) -> Metric:
+    denials = CounterMetricFamily(
+        "switchgear_denied_requests", "Requests turned away for their key; in no other number.", labels=["why"]
+    )
+    for why, count in sorted(counts.items()):
+        denials.add_metric([why], count)
+    return denials
 
 
 def _health(snapshot: MetricsSnapshot) -> Iterator[Metric]:

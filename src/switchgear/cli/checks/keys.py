@@ -25,6 +25,9 @@ def check_keys(config: Config, environ: Mapping[str, str]) -> Iterator[Finding]:
                 yield Finding("fail", name, f"{variable} is not set", f"export {variable}=...")
         elif (file := service.api_key_file) is not None:
             yield _file(name, Path(file))
+        elif config.server.require_keys and service.base_url is not None:
+            what = "it has no provider key, and require_keys keeps callers from bringing theirs"
+            yield Finding("warn", name, what, f"set services.{name}.api_key_env, unless it wants none")
 
 
 def _file(name: str, path: Path) -> Finding:

@@ -10,23 +10,46 @@ local service = store.service(q.service)
 local l, k = service.limiter, service.breaker
 
 local function answered(answer)
-  answer.events, answer.woken = k.events, l.woken
+  answer.events, answer.woken = k.events, stand.woken(l.woken)
   return store.reply(answer)
+end
+
+local function this_one()
+  return service
 end
 
 if q.again then
   -- The first try may have got here without its answer getting back.
   if redis.call('HEXISTS', held_key, q.number) == 1 then return answered({ kind = 'go' }) end
   if not q.slot then limiter.withdraw(l, q.owner .. ':' .. q.number, now) end
+  local first = stand.take(q.owner, q.number, this_one)
+  if first then stand.give_back(first) end
 end
 
 breaker.poll(k, now)
-local place
-if q.slot then place = limiter.resume(l, q.owner .. ':' .. q.slot, now) end
-place = place or limiter.ask(l, q.owner .. ':' .. q.number, q.tokens, now, q.max_wait)
+local place, t
+if #q.scopes > 0 then
+  t = q.slot and stand.take(q.owner, q.slot, this_one)
+  -- Who stands in line since before its scopes had limits goes on without them.
+  local known = q.slot and redis.call('HEXISTS', l.key, q.owner .. ':' .. q.slot) == 1
+  if not t and not known then t = stand.new(q.scopes, service, now + q.max_wait) end
+end
+if t then
+  place = stand.advance(t, q.owner .. ':' .. q.number, q.tokens)
+else
+  if q.slot then place = limiter.resume(l, q.owner .. ':' .. q.slot, now) end
+  place = place or limiter.ask(l, q.owner .. ':' .. q.number, q.tokens, now, q.max_wait)
+end
+
+local function save()
+  store.save(service)
+  stand.save()
+end
 
 local function give_back()
-  if place.kind == 'go' then
+  if t then
+    stand.give_back(t)
+  elseif place.kind == 'go' then
     limiter.cancel(l, place.grant, now)
   else
     limiter.withdraw(l, place.place, now)
@@ -34,13 +57,13 @@ local function give_back()
 end
 
 if place.kind == 'limit' then
-  store.save(service)
+  save()
   return answered(place)
 end
 local rejection = breaker.check(k, now)
 if rejection then
   give_back()
-  store.save(service)
+  save()
   return answered(rejection)
 end
 
@@ -53,14 +76,15 @@ for i, account in ipairs(q.accounts) do
   if not fits and not pot.rule.shadow then
     local refusal = budget.refuse(pot, amounts[i], now, not (q.can_degrade and pot.rule.action == 'degrade'))
     give_back()
-    store.save(service)
+    save()
     budget.save(pot, now)
     for _, other in ipairs(pots) do budget.leave(other, now) end
     return answered(refusal)
   end
 end
 if place.kind == 'wait' then
-  store.save(service)
+  if t then stand.keep(t, q.owner) end
+  save()
   for _, pot in ipairs(pots) do budget.leave(pot, now) end
   return answered(place)
 end
@@ -85,8 +109,8 @@ for i, pot in ipairs(pots) do
 end
 local held = {
   service = service.name, tokens = q.tokens, cost = q.cost, cells = place.grant.cells, gen = gen, probe = probe,
-  holds = holds, since = now, shadow = seen and seen.cells,
+  holds = holds, since = now, shadow = seen and seen.cells, scopes = stand.held(t),
 }
-store.save(service)
+save()
 redis.call('HSET', held_key, q.number, cmsgpack.pack(held))
 return answered({ kind = 'go' })

@@ -8,6 +8,7 @@ if redis.call('HEXISTS', prefix .. ':h:' .. q.owner, q.number) == 0 then
   for i, account in ipairs(q.accounts) do pots[i] = budget.open(prefix, account, now) end
   store.hold(service, q, pots, true)
   store.save(service)
+  stand.save()
   for _, pot in ipairs(pots) do budget.save(pot, now) end
 end
 return store.reply({ kind = 'done' })

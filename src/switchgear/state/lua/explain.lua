@@ -12,7 +12,20 @@ if service.shade then
   seen.shadow, shadow_ready = shadow.usage(service.shade, now), shadow.usage(service.shade, now, q.tokens)
 end
 
-local answer = limiter.ask(l, 'explain', q.tokens, now, q.max_wait)
+local scopes = {}
+for i, one in ipairs(q.scopes) do
+  local scope = stand.open(one.name)
+  scopes[i] = {
+    name = one.name, limits = limiter.usage(scope.limiter, now), waiting = scope.s.waiting,
+    ready = limiter.usage(scope.limiter, now, q.tokens),
+  }
+end
+local answer
+if #q.scopes > 0 then
+  answer = stand.advance(stand.new(q.scopes, service, now + q.max_wait), 'explain', q.tokens)
+else
+  answer = limiter.ask(l, 'explain', q.tokens, now, q.max_wait)
+end
 breaker.poll(k, now)
 local rejection = breaker.check(k, now)
 
@@ -33,4 +46,5 @@ if answer.kind ~= 'limit' then answer = rejection or no or answer end
 answer.grant = nil
 return store.reply({
   kind = 'explained', answer = answer, service = seen, ready = ready, shadow_ready = shadow_ready, passes = not rejection, accounts = accounts,
+  scopes = scopes,
 })

@@ -20,6 +20,7 @@ local how = {
 }
 local events = store.append(store.finish(service, held, pots, holds, how), service.breaker.events)
 store.save(service)
+stand.save()
 for _, pot in ipairs(pots) do budget.save(pot, now) end
 redis.call('HDEL', held_key, q.number)
-return store.reply({ kind = 'done', events = events, woken = service.limiter.woken })
+return store.reply({ kind = 'done', events = events, woken = stand.woken(service.limiter.woken) })

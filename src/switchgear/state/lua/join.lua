@@ -19,8 +19,9 @@ end
 local function remember()
   for _, past in ipairs(q.calls) do
     local service = service_of(past.service)
+    local its = service or (stand.rules[past.service] and stand.open(past.service))
     local at = math.min(past.at, now)
-    if service then limiter.count(service.limiter, at, past.requests, past.tokens) end
+    if its then limiter.count(its.limiter, at, past.requests, past.tokens) end
     if service and service.shade then limiter.count(service.shade.limiter, at, past.requests, past.tokens) end
   end
   for _, past in ipairs(q.limits) do
@@ -58,5 +59,6 @@ if epoch ~= q.epoch and not known then
   end
 end
 for _, service in pairs(services) do store.save(service) end
+stand.save()
 for _, pot in pairs(pots) do budget.save(pot, now) end
 return store.reply({ kind = 'done', epoch = epoch, owners = redis.call('ZCARD', prefix .. ':owners') })

@@ -304,6 +304,23 @@ function limiter.cancel(l, grant, now)
   close(l, now)
 end
 
+-- Count a grant now instead of when it was taken; false: there is no room for it any more.
+function limiter.renew(l, grant, now)
+  catch_up(l, now)
+  for _, one in ipairs(l.windows) do
+    local cell = grant.cells[one.rule.name]
+    if cell then cells.give(one.w, cell, need(one.rule, grant.tokens)) end
+  end
+  if l.s.pace then pace.gave(l.s.pace, grant.tokens, 1) end
+  grant.cells = {}
+  for _, one in ipairs(l.windows) do
+    if cells.used(one.w, now) + need(one.rule, grant.tokens) > one.rule.limit then return false end
+  end
+  grant.cells = limiter.count(l, now, 1, grant.tokens)
+  if l.s.pace then pace.took(l.s.pace, grant.tokens, now, gap(l, grant.tokens)) end
+  return true
+end
+
 local function paced(l)
   l.s.pace = l.s.pace or pace.fresh()
   return l.s.pace

@@ -36,6 +36,9 @@ for _, owner in ipairs(redis.call('ZRANGEBYSCORE', prefix .. ':owners', '-inf', 
       if string.sub(place, 1, #owner + 1) == owner .. ':' then limiter.withdraw(service_of(name).limiter, place, now) end
     end
   end
+  for _, number in ipairs(redis.call('HKEYS', prefix .. ':t:' .. owner)) do
+    stand.give_back(stand.take(owner, number, service_of))
+  end
   local held_key = prefix .. ':h:' .. owner
   for _, number in ipairs(redis.call('HKEYS', held_key)) do
     if most == 0 then break end
@@ -54,6 +57,8 @@ for _, service in pairs(services) do
   store.append(woken, service.limiter.woken)
   store.save(service)
 end
+stand.woken(woken)
+stand.save()
 for _, pot in pairs(pots) do budget.save(pot, now) end
 redis.call('HSET', prefix, 'reap', redis.call('ZRANGE', prefix .. ':owners', 0, 0, 'WITHSCORES')[2])
 return store.reply({ kind = 'done', events = events, woken = woken })

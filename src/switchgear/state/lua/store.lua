@@ -10,6 +10,7 @@ if now == 0 then
 end
 
 local store = {}
+stand.begin(prefix, now, q.scopes)
 
 -- Why this verb can't be done now, nil if it can: the state was flushed, this process's lease has lapsed, or
 -- another's has and what it held must be settled first.
@@ -76,12 +77,13 @@ function store.hold(service, held, pots, windows)
     budget.reserve(pot, amount)
     holds[i] = { budget = pot.account.budget, value = pot.account.value, start = pot.start, amount = amount }
   end
+  local scopes = stand.hold(held.scopes, held.tokens, windows)
   if windows then taken = limiter.count(service.limiter, now, 1, held.tokens) end
   service.s.flying = service.s.flying + 1
   redis.call('HSET', prefix .. ':h:' .. q.owner, held.number, cmsgpack.pack({
     -- Its circuit has not let it go: generation -1 is none.
     service = service.name, tokens = held.tokens, cost = held.cost, cells = taken, gen = -1, probe = 0, holds = holds,
-    since = now,
+    since = now, scopes = scopes,
   }))
 end
 
@@ -94,12 +96,14 @@ function store.finish(service, held, pots, holds, how)
     breaker.record(service.breaker, held, { verdict = 'neutral', retry_after = 0 }, now)
     limiter.cancel(service.limiter, grant, now)
     if shade then limiter.cancel(service.shade.limiter, shade, now) end
+    stand.finish(held)
     for i, hold in ipairs(holds) do budget.release(pots[i], hold.amount) end
     return events
   end
   local tokens = how.tokens or held.tokens
   limiter.settle(service.limiter, grant, tokens, now)
   if shade then limiter.settle(service.shade.limiter, shade, tokens, now) end
+  stand.finish(held, tokens)
   if how.quotas then limiter.observe(service.limiter, how.quotas, now) end
   if how.pause and how.verdict == 'failure' then limiter.pause(service.limiter, now + how.retry_after, now) end
   for i, hold in ipairs(holds) do

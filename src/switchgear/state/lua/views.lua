@@ -10,6 +10,11 @@ for name, rules in pairs(q.services) do
     shadow = service.shade and shadow.usage(service.shade, now),
   }
 end
+local scopes = {}
+for _, one in ipairs(q.scopes) do
+  local scope = stand.open(one.name)
+  scopes[one.name] = { limits = limiter.usage(scope.limiter, now), waiting = scope.s.waiting }
+end
 local function view(name, value)
   local pot = budget.open(prefix, store.account(name, value), now)
   if pot.new and value then
@@ -25,4 +30,4 @@ end
 for name, one in pairs(q.budgets) do
   if not one.rule.each then view(name, nil) end
 end
-return store.reply({ services = services, accounts = accounts })
+return store.reply({ services = services, accounts = accounts, scopes = scopes })

@@ -15,6 +15,7 @@ from switchgear.web.api import (
     explain,
     forecast,
     health,
+    keys,
     limits,
     metrics,
     probes,
@@ -43,6 +44,7 @@ _NOUNS = (
     forecast,
     explain,
     events,
+    keys,
     probes,
 )
 
