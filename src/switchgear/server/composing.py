@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 from switchgear.clients.governor import Governor
 from switchgear.config.effective import effective
 from switchgear.gateway.front import Front
+from switchgear.gateway.protocol import protocol_for
 from switchgear.gateway.proxy import Proxy
+from switchgear.gateway.serving import Counter
 from switchgear.governor.opening import housekeeping
 from switchgear.governor.reload import Reloader
 from switchgear.insight.metrics import HealthReason
@@ -26,13 +28,19 @@ if TYPE_CHECKING:
     from switchgear.clock import Clock
     from switchgear.config.model import Config
     from switchgear.events import ConfigChanged
-    from switchgear.server.parts import Origin, Side
+    from switchgear.server.parts import DataPath, Origin, Side
 
 __all__ = ["compose"]
 
 
 def compose(
-    config: Config, *, clock: Clock, origin: Origin | None, only: Side | None, ending: Callable[[], bool]
+    config: Config,
+    *,
+    clock: Clock,
+    origin: Origin | None,
+    only: Side | None,
+    data_path: DataPath,
+    ending: Callable[[], bool],
 ) -> Parts:
     """Open what *config* names and wire it; see *Server* for the arguments.
 
@@ -45,14 +53,17 @@ def compose(
         governor = Governor(config, clock=clock)
         undo.callback(governor.close)
         proxy = Proxy(governor)
+        counter = Counter(governor) if data_path == "hot" else None
         keeping = housekeeping(governor)
         undo.callback(keeping.close)
-        deps = _deps(governor, origin, ending)
+        deps = _deps(governor, origin, ending, counter)
         control = cast("Any", create_app(deps, pages=only is None))
         undo.pop_all()
 
     async def aclose() -> None:
         await proxy.aclose()
+        if counter is not None:
+            await counter.aclose()
         await governor.state.aclose()
 
     async def tick() -> None:
@@ -69,12 +80,13 @@ def compose(
         config=lambda: governor.config,
         reload=deps.reload,
         tick=tick,
+        http="httptools" if counter is None else protocol_for(counter),
         aclose=aclose,
         close=close,
     )
 
 
-def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool]) -> WebDeps:
+def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool], counter: Counter | None) -> WebDeps:
     ledger = governor.ledger
     collector = MetricsCollector(
         ledger.reader,
@@ -102,6 +114,8 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool])
     def adopt(config: Config) -> None:
         collector.adopt(config)
         deps.config = config
+        if counter is not None:
+            counter.adopt()
 
     reloader = None
     if origin is not None:
