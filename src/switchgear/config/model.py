@@ -128,6 +128,7 @@ class ServiceConfig(_Section):
     fallback: tuple[StrictStr, ...] = ()
     unpriced: Literal["refuse", "allow"] | None = None
     max_output_tokens: Positive | None = None
+    ask_usage: StrictBool | None = None
     prices: dict[StrictStr, dict[StrictStr, Usd]] = {}
 
     @property
@@ -136,6 +137,16 @@ class ServiceConfig(_Section):
         if self.unpriced is not None:
             return self.unpriced
         return "allow" if self.kind == "http" and not self.prices else "refuse"
+
+    @property
+    def asks_usage(self) -> bool:
+        """Whether streams are asked for their usage: *ask_usage*, or else unless the upstream is Mistral.
+
+        Mistral answers 422 to the option, and reports usage without it.
+        """
+        if self.ask_usage is not None:
+            return self.ask_usage
+        return self.provider != "mistral" and ".mistral.ai" not in (self.base_url or "")
 
 
 class BudgetConfig(_Section):

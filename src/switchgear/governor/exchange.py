@@ -18,6 +18,7 @@ from switchgear.clock import MICROS, micros
 from switchgear.errors import ConfigError
 from switchgear.governor.allowance import Allowance
 from switchgear.governor.headers import CREDENTIALS, OURS, attribution_of, first, forwardable, trace_of
+from switchgear.governor.outgoing import outgoing_headers
 from switchgear.money import to_usd
 from switchgear.policies.retry import Failure, Repeat, is_turned_away
 from switchgear.wire.dialects import dialect_for
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from switchgear.config.model import ServiceConfig
     from switchgear.governor.gate import Admitted, Gate, Settlement
     from switchgear.governor.headers import Headers
-    from switchgear.wire.base import Reader, WireRefusal
+    from switchgear.wire.base import Reader, RequestFacts, WireRefusal
 
 __all__ = ["COLLECTED", "UNKNOWN_WINDOW", "Asked", "Exchange"]
 
@@ -86,11 +87,15 @@ class Exchange:
         self._config: Final[ServiceConfig] = gate.service(service)
         endpoint = asked.path.partition("?")[0]
         self._dialect: Final = dialect_for(self._config.kind, endpoint)
-        self.facts: Final = self._dialect.facts(
-            method=asked.method, path=endpoint, content_type=first(asked.headers, "content-type"), body=asked.body
-        )
+        self.facts: Final = self._facts(endpoint)
         self.body: Final = self._dialect.outgoing(self.facts, asked.body)
-        self.headers: Final = self._outgoing_headers(service)
+        self.headers: Final = outgoing_headers(
+            asked.headers,
+            asked.body,
+            self.body,
+            facts=self.facts,
+            auth=self._auth(gate.key_of(service)),
+        )
         trace_id, parent = trace_of(asked.headers)
         window = gate.book.max_output(service, self.facts.model)
         bound = self.facts.bound_within(
@@ -111,6 +116,18 @@ class Exchange:
             parent_span_id=parent,
         )
         self._unanswered()
+
+    def _facts(self, endpoint: str) -> RequestFacts:
+        asked = self._asked
+        facts = self._dialect.facts(
+            method=asked.method, path=endpoint, content_type=first(asked.headers, "content-type"), body=asked.body
+        )
+        if facts.adds_usage and not self._config.asks_usage:
+            return msgspec.structs.replace(facts, adds_usage=False)
+        return facts
+
+    def _auth(self, key: str | None) -> Headers | None:
+        return None if key is None else list(self._dialect.auth_headers(key, url=f"{self._config.base_url}{self.path}"))
 
     def _unanswered(self) -> None:
         self._reader: Reader | None = None
@@ -199,12 +216,7 @@ class Exchange:
         self._quotas = quotas_of(headers, epoch)
         self._should_retry = first(headers, "x-should-retry")
         self._coded = (first(headers, "content-encoding") or "identity").lower() != "identity"
-        self._reader = self._dialect.reader(
-            self.facts,
-            status=status,
-            content_type=first(headers, "content-type"),
-            content_encoding=first(headers, "content-encoding"),
-        )
+        self._reader = self._dialect.reader(self.facts, status=status, headers=headers)
         return forwardable(headers, *(("content-length",) if self.streaming else ()))
 
     @property
@@ -272,6 +284,8 @@ class Exchange:
             )
         failed = self._status >= _ERROR
         usage = seen.usage
+        if seen.running is not None and usage is not None:
+            usage = self._gate.running.rise(self.call.service, seen.running, usage)
         if (failed or not self.facts.billable) and (usage is None or not usage.tokens):
             usage = NO_USAGE  # errors and free requests use nothing, not nobody-knows-what
         ok = not failed and seen.error is None and seen.verdict == "success"
@@ -289,6 +303,7 @@ class Exchange:
             ttft_us=self._ttft(admitted),
             model=seen.model,
             tier=seen.tier,
+            cost=seen.cost,
         )
 
     def broke(self, admitted: Admitted, error: BaseException, *, sent: bool) -> Outcome:
@@ -353,20 +368,3 @@ class Exchange:
         if self._first_at is None or not self.facts.streamed:
             return None
         return self._first_at.mono - admitted.started.mono
-
-    def _outgoing_headers(self, service: str) -> Headers:
-        asked = self._asked
-        drop = ["host", "content-length"]
-        key = self._gate.key_of(service)
-        if key is not None:
-            drop += ["authorization", "x-api-key", "api-key"]
-        if self.facts.adds_usage:
-            drop.append("accept-encoding")  # a chunk can only be taken out of what can be read
-        out = forwardable(asked.headers, *drop)
-        if self.facts.adds_usage:
-            out.append(("accept-encoding", "identity"))
-        if key is not None:
-            out += self._dialect.auth_headers(key)
-        if asked.body or first(asked.headers, "content-length") is not None:
-            out.append(("content-length", str(len(self.body))))
-        return out

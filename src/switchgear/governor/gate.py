@@ -20,8 +20,9 @@ from switchgear.errors import ConfigError, LedgerError, refused
 from switchgear.events import BreakerChanged, BudgetCrossed, CallRefused, CallSettled
 from switchgear.governor.desk import BudgetDesk
 from switchgear.governor.planning import Planner
+from switchgear.governor.running import Running
 from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled
-from switchgear.policies.pricing import Price
+from switchgear.policies.pricing import BILLED, Price
 from switchgear.state.base import Admission, Waiting
 from switchgear.waiting import async_turn, threadsafe_waker, turn
 
@@ -103,6 +104,7 @@ class Gate:
         self.book: Final = book
         self.bus: Final = bus
         self.clock: Final = clock
+        self.running: Final = Running()
         self._keys: Final = keys
         self._planner: Final = Planner(config=config, book=book, budgets=budgets)
         self._desk: Final = BudgetDesk(budgets=budgets, state=state, ledger=ledger, bus=bus, clock=clock)
@@ -349,7 +351,8 @@ class Gate:
     def _cost(self, admitted: Admitted, outcome: Outcome, now: Moment) -> tuple[int | None, str | None]:
         """Return what the call cost, and the version of the price that says so."""
         call, price = admitted.call, admitted.price
-        if outcome.usage is None or not call.billable:
+        # A look at a batch is free, and tells what the batch came to, which is not.
+        if outcome.usage is None or not (call.billable or outcome.tier == "batch"):
             return admitted.cost, _version(price)
         if outcome.usage == NO_USAGE and outcome.status != "ok":
             return 0, _version(price)  # nothing was delivered, and providers bill by what they deliver
@@ -358,6 +361,8 @@ class Gate:
         if (model, tier) != (call.model, call.tier):
             # What is billed counts, not what was asked for; a name nobody knows is priced as asked.
             price = self.book.price(call.service, model, now.wall, tier=tier) or price
+        if outcome.cost is not None and (price is None or not price.is_own):
+            return outcome.cost, BILLED
         return None if price is None else self.book.cost(price, outcome.usage), _version(price)
 
     def _row(
