@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchgear.calls import NO_USAGE, Usage
-from switchgear.governor.running import Running
+from switchgear.governor.meters import Running
 from switchgear.wire.anthropic import AnthropicDialect
 from switchgear.wire.base import Observation, Reader
 from switchgear.wire.openai import OpenAIDialect

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from switchgear.config.model import CALENDAR_PERIODS
 from switchgear.config.presets import PRESETS
 from switchgear.config.problems import Problem, nearest, shown
+from switchgear.config.unit_checks import unit_problems
 from switchgear.config.units import parse_duration
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ def _service(
     yield from _breaker((*path, "breaker"), service.breaker)
     for other in service.fallback:
         yield from _fallback((*path, "fallback"), name, other, services)
+    yield from unit_problems(path, service)
     for model, prices in service.prices.items():
         yield from _prices((*path, "prices", model), prices)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
-from switchgear.config.units import Duration, Usd, Window, format_duration, parse_duration
+from switchgear.config.units import Duration, Rule, Usd, Window, format_duration, parse_duration
 
 __all__ = [
     "CALENDAR_PERIODS",
@@ -16,6 +16,7 @@ __all__ = [
     "LedgerConfig",
     "LimitsConfig",
     "RetryConfig",
+    "RouteConfig",
     "ServerConfig",
     "ServiceConfig",
     "StateConfig",
@@ -111,6 +112,13 @@ class RetryConfig(_Section):
     max_backoff: Duration = Field(default="20s")  # type: ignore[assignment]  # validated into microseconds
 
 
+class RouteConfig(_Section):
+    """What calls to some paths of a service count, in place of what its other calls do."""
+
+    units: dict[StrictStr, Rule] = {}
+    units_max: dict[StrictStr, Rule] = {}
+
+
 class ServiceConfig(_Section):
     """A named upstream."""
 
@@ -130,6 +138,9 @@ class ServiceConfig(_Section):
     max_output_tokens: Positive | None = None
     ask_usage: StrictBool | None = None
     prices: dict[StrictStr, dict[StrictStr, Usd]] = {}
+    units: dict[StrictStr, Rule] = {}
+    units_max: dict[StrictStr, Rule] = {}
+    routes: dict[StrictStr, RouteConfig] = {}
 
     @property
     def unpriced_policy(self) -> Literal["refuse", "allow"]:

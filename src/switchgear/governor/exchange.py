@@ -21,7 +21,6 @@ from switchgear.governor.headers import CREDENTIALS, OURS, attribution_of, first
 from switchgear.governor.outgoing import outgoing_headers
 from switchgear.money import to_usd
 from switchgear.policies.retry import Failure, Repeat, is_turned_away
-from switchgear.wire.dialects import dialect_for
 from switchgear.wire.edits import with_model
 from switchgear.wire.outcomes import retry_after_of, verdict_of
 from switchgear.wire.quotas import quotas_of
@@ -86,7 +85,7 @@ class Exchange:
         self._asked: Final = asked
         self._config: Final[ServiceConfig] = gate.service(service)
         endpoint = asked.path.partition("?")[0]
-        self._dialect: Final = dialect_for(self._config.kind, endpoint)
+        self._dialect: Final = gate.meters.dialect(service, self._config.kind, endpoint)
         self.facts: Final = self._facts(endpoint)
         self.body: Final = self._dialect.outgoing(self.facts, asked.body)
         self.headers: Final = outgoing_headers(
@@ -285,7 +284,7 @@ class Exchange:
         failed = self._status >= _ERROR
         usage = seen.usage
         if seen.running is not None and usage is not None:
-            usage = self._gate.running.rise(self.call.service, seen.running, usage)
+            usage = self._gate.meters.running.rise(self.call.service, seen.running, usage)
         if (failed or not self.facts.billable) and (usage is None or not usage.tokens):
             usage = NO_USAGE  # errors and free requests use nothing, not nobody-knows-what
         ok = not failed and seen.error is None and seen.verdict == "success"

@@ -19,8 +19,8 @@ from switchgear.clock import Moment
 from switchgear.errors import ConfigError, LedgerError, refused
 from switchgear.events import BreakerChanged, BudgetCrossed, CallRefused, CallSettled
 from switchgear.governor.desk import BudgetDesk
+from switchgear.governor.meters import Meters
 from switchgear.governor.planning import Planner
-from switchgear.governor.running import Running
 from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled
 from switchgear.policies.pricing import BILLED, Price
 from switchgear.state.base import Admission, Waiting
@@ -104,7 +104,7 @@ class Gate:
         self.book: Final = book
         self.bus: Final = bus
         self.clock: Final = clock
-        self.running: Final = Running()
+        self.meters: Final = Meters(config)
         self._keys: Final = keys
         self._planner: Final = Planner(config=config, book=book, budgets=budgets)
         self._desk: Final = BudgetDesk(budgets=budgets, state=state, ledger=ledger, bus=bus, clock=clock)
