@@ -200,10 +200,18 @@ class Exchange:
         Raises:
             ConfigError: the service has none; it is used through ``gov.call`` and ``gov.protect``.
         """
+        self.check_address()
+        return (self._config.base_url or "").rstrip("/")
+
+    def check_address(self) -> None:
+        """See that the service has an address.
+
+        Raises:
+            ConfigError: it has none.
+        """
         if self._config.base_url is None:
             msg = f"service {self.call.service!r} has no base_url, so HTTP requests can't be sent to it"
             raise ConfigError(msg)
-        return self._config.base_url.rstrip("/")
 
     def begin(self, status: int, headers: Sequence[tuple[str, str]]) -> Headers:
         """Take in the head of the answer; return the headers to pass on."""
