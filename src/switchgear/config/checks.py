@@ -110,7 +110,15 @@ def _service(
         if service.kind != "http" or near:
             yield Problem(path, "base_url is missing, and no built-in service has this name", near)
     yield from _key(path, service)
-    for key in ("timeout", "breaker.recovery_timeout", "breaker.window", "breaker.probe_lease", "retry.backoff"):
+    for key in (
+        "timeout",
+        "first_token_timeout",
+        "stall_timeout",
+        "breaker.recovery_timeout",
+        "breaker.window",
+        "breaker.probe_lease",
+        "retry.backoff",
+    ):
         yield from _above_zero((*path, *key.split(".")), service)
     yield from _breaker((*path, "breaker"), service.breaker)
     for other in service.fallback:

@@ -130,6 +130,8 @@ class ServiceConfig(_Section):
     critical: StrictBool = False
     max_wait: Duration = Field(default="30s")  # type: ignore[assignment]  # validated into microseconds
     timeout: Duration = Field(default="10m")  # type: ignore[assignment]  # validated into microseconds
+    first_token_timeout: Duration | None = None
+    stall_timeout: Duration | None = None
     limits: LimitsConfig = LimitsConfig()
     breaker: BreakerConfig = BreakerConfig()
     retry: RetryConfig = RetryConfig(attempts=1)

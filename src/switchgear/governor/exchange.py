@@ -15,11 +15,11 @@ import msgspec
 from switchgear import context
 from switchgear.calls import NO_USAGE, Call, Outcome, new_call_id
 from switchgear.clock import MICROS, micros
-from switchgear.errors import ConfigError
+from switchgear.errors import ConfigError, StallError
 from switchgear.governor.allowance import Allowance
-from switchgear.governor.headers import CREDENTIALS, OURS, attribution_of, first, forwardable, trace_of
-from switchgear.governor.outgoing import outgoing_headers
-from switchgear.money import to_usd
+from switchgear.governor.headers import CREDENTIALS, attribution_of, first, forwardable, trace_of
+from switchgear.governor.outgoing import added_headers, outgoing_headers
+from switchgear.governor.patience import Patience
 from switchgear.policies.retry import Failure, Repeat, is_turned_away
 from switchgear.wire.edits import with_model
 from switchgear.wire.outcomes import retry_after_of, verdict_of
@@ -139,6 +139,7 @@ class Exchange:
         self._first_at: Moment | None = None
         self._allowance: Allowance | None = None
         self._stopped: Refusal | None = None
+        self._patience: Patience | None = None
         self._cheaper: Exchange | None = None
 
     def again(self) -> Exchange:
@@ -180,6 +181,8 @@ class Exchange:
     def watch(self, admitted: Admitted) -> None:
         """Let budgets stop the answer if it passes what is reserved for it."""
         self._allowance = Allowance(self._gate, admitted)
+        if self._config.first_token_timeout is not None or self._config.stall_timeout is not None:
+            self._patience = Patience(self._config, admitted.started.mono)
 
     @property
     def path(self) -> str:
@@ -247,7 +250,30 @@ class Exchange:
             self._stopped = self._allowance.passed(self._reader.produced)
         if self._first_at is None and self._reader.started:
             self._first_at = self._gate.clock.moment()
+        if self._patience is not None:
+            self._patience.heard(self._reader.heard, self._gate.clock.moment().mono, started=self._reader.started)
         return passed
+
+    @property
+    def left_us(self) -> int | None:
+        """Microseconds until something must have come of a streamed answer; None: whenever it comes.
+
+        Before the head of the answer is here, that is the first token of a stream that was asked for.
+        """
+        if self._patience is None or not (self._streaming or (self._reader is None and self.facts.streamed)):
+            return None
+        due = None if self.complete else self._patience.due
+        return None if due is None else max(0, due - self._gate.clock.moment().mono)
+
+    def stall(self) -> StallError:
+        """Return the error of an answer for which nobody waits any longer."""
+        return StallError(self.call.service, 0 if self._patience is None else self._patience.allowed / MICROS)
+
+    def last_words(self) -> bytes:
+        """Return the event that ends a stream which has stalled, in the provider's error shape."""
+        if self._coded or self._patience is None:
+            return b""
+        return self._dialect.stall(self.facts, f"{self.call.service}: {self._patience.complaint}")
 
     @property
     def complete(self) -> bool:
@@ -322,7 +348,7 @@ class Exchange:
             usage=NO_USAGE if not sent else seen.usage if seen is not None else None,
             estimated=sent,
             http_status=self._status,
-            error=type(error).__name__,
+            error=type(error).__name__ if self._patience is None else self._patience.told(error),
             ttft_us=self._ttft(admitted),
         )
 
@@ -361,15 +387,7 @@ class Exchange:
 
     def success_headers(self, admitted: Admitted, settlement: Settlement | None) -> Headers:
         """Return what we add to an answer; the cost only where it is known before the answer goes."""
-        headers = [
-            (f"{OURS}call-id", admitted.call.id),
-            (f"{OURS}wait-ms", str(admitted.waited_us // 1000)),
-        ]
-        if admitted.call.degraded_from is not None:
-            headers.append((f"{OURS}degraded-from", admitted.call.degraded_from))
-        if settlement is not None and settlement.cost is not None:
-            headers.append((f"{OURS}cost-usd", f"{to_usd(settlement.cost):f}"))
-        return headers
+        return added_headers(admitted, settlement)
 
     def _ttft(self, admitted: Admitted) -> int | None:
         if self._first_at is None or not self.facts.streamed:

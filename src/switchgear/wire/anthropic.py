@@ -110,5 +110,9 @@ class AnthropicDialect:
     def stop(self, facts: RequestFacts, refusal: Refusal) -> bytes:  # noqa: ARG002 - the protocol's signature
         return b"event: error\ndata: " + self.refusal(refusal).body + b"\n\n"
 
+    def stall(self, facts: RequestFacts, message: str) -> bytes:  # noqa: ARG002 - the protocol's signature
+        error = {"type": "error", "error": {"type": "timeout_error", "message": message}}
+        return b"event: error\ndata: " + msgspec.json.encode(error) + b"\n\n"
+
     def auth_headers(self, key: str, *, url: str) -> tuple[tuple[str, str], ...]:  # noqa: ARG002 - the protocol's signature
         return (("x-api-key", key),)

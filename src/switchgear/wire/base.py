@@ -201,5 +201,8 @@ class Dialect(Protocol):
     def stop(self, facts: RequestFacts, refusal: Refusal) -> bytes:
         """Return the event that ends a stream of ours before its time, in the provider's error shape."""
 
+    def stall(self, facts: RequestFacts, message: str) -> bytes:
+        """Return the event that ends a stream whose provider has gone silent, in its error shape."""
+
     def auth_headers(self, key: str, *, url: str) -> tuple[tuple[str, str], ...]:
         """Return the headers that carry the provider's *key* in a request to *url*."""

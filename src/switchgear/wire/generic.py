@@ -70,6 +70,9 @@ class GenericDialect:
     def stop(self, facts: RequestFacts, refusal: Refusal) -> bytes:  # noqa: ARG002 - the protocol's signature
         return b""  # no stream of an unknown format is read, so none is stopped
 
+    def stall(self, facts: RequestFacts, message: str) -> bytes:  # noqa: ARG002 - the protocol's signature
+        return b""  # nobody knows what an error looks like in it: it breaks off
+
     def auth_headers(self, key: str, *, url: str) -> tuple[tuple[str, str], ...]:  # noqa: ARG002 - the protocol's signature
         return (("authorization", f"Bearer {key}"),)
 

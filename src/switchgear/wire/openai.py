@@ -144,18 +144,25 @@ class OpenAIDialect:
         return wire_refusal(refusal, {"error": {"message": refusal.message, "type": kind, "param": None, "code": code}})
 
     def stop(self, facts: RequestFacts, refusal: Refusal) -> bytes:
-        body = self.refusal(refusal).body
-        if facts.surface != "responses":
-            return b"data: " + body + b"\n\n"
-        error: dict[str, object] = msgspec.json.decode(body)
         _, code = _TYPES[refusal.reason]
-        event = {"type": "error", "code": code, "message": refusal.message, "param": None, **error}
-        return b"event: error\ndata: " + msgspec.json.encode(event) + b"\n\n"
+        return _event(facts, self.refusal(refusal).body, code=code, message=refusal.message)
+
+    def stall(self, facts: RequestFacts, message: str) -> bytes:
+        error = {"message": message, "type": "server_error", "param": None, "code": "timeout"}
+        return _event(facts, msgspec.json.encode({"error": error}), code="timeout", message=message)
 
     def auth_headers(self, key: str, *, url: str) -> tuple[tuple[str, str], ...]:
         if _AZURE.search(url):
             return (("api-key", key),)
         return (("authorization", f"Bearer {key}"),)
+
+
+def _event(facts: RequestFacts, body: bytes, *, code: str, message: str) -> bytes:
+    """Return the event that ends a stream with the error in *body*."""
+    if facts.surface != "responses":
+        return b"data: " + body + b"\n\n"
+    event = {"type": "error", "code": code, "message": message, "param": None, **msgspec.json.decode(body)}
+    return b"event: error\ndata: " + msgspec.json.encode(event) + b"\n\n"
 
 
 def image_tokens(model: str | None) -> int:
