@@ -1,7 +1,7 @@
 """Recorded traffic: every provider's shapes, each with the usage, cost and outcome that it must come to.
 
 The files in *recordings/* but ``local.json`` are built by hand from the providers' public documentation;
-``local.json`` is what the local model really sent (scripts/record_local.py).
+``local.json`` is what the local model really sent (record_local.py).
 """
 
 from __future__ import annotations
