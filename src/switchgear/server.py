@@ -193,6 +193,7 @@ def _web_deps(governor: Governor) -> WebDeps:
         clock=governor.clock,
         version=__version__,
         started_at=governor.clock.moment().wall,
+        commands=governor,
     )
 
 

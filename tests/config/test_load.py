@@ -238,9 +238,9 @@ BAD = {
         '[state]\nurl = "redis://127.0.0.1"\nlease = "500ms"\n',
         "3: state.lease: must be at least four times as long as state.timeout",
     ),
-    "postgres": (
-        '[ledger]\nurl = "postgresql+psycopg://user:secret@host/db"\n',
-        "2: ledger.url: any ledger but sqlite is not available in this version",
+    "another database": (
+        '[ledger]\nurl = "mysql://user:secret@host/db"\n',
+        '2: ledger.url: must be such as "sqlite:///FILE" or "postgresql+psycopg://USER@HOST/DATABASE"',
     ),
 }
 

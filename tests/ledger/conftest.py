@@ -11,6 +11,7 @@ from switchgear.testing import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from typing import TypedDict
 
     from switchgear.calls import CallStatus, Reason
@@ -114,8 +115,25 @@ def clock() -> ManualClock:
     return ManualClock(NOON / 1_000_000)
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine_kind(request: pytest.FixtureRequest) -> str:
+    """What keeps the ledger; every promise that is tested with it holds for each."""
+    kind: str = request.param
+    return kind
+
+
 @pytest.fixture
-def ledger(clock: ManualClock) -> Iterator[Ledger]:
-    """A ledger in memory."""
-    with Ledger.open("sqlite://", clock=clock) as opened:
+def ledger(engine_kind: str, clock: ManualClock, request: pytest.FixtureRequest) -> Iterator[Ledger]:
+    """An empty ledger: in memory, and on a real PostgreSQL."""
+    url = "sqlite://" if engine_kind == "sqlite" else request.getfixturevalue("make_postgres")()
+    with Ledger.open(url, clock=clock) as opened:
         yield opened
+
+
+@pytest.fixture
+def durable_url(engine_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """The URL of a ledger that does not exist yet, and outlives whoever writes to it."""
+    if engine_kind == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    url: str = request.getfixturevalue("make_postgres")()
+    return url

@@ -29,7 +29,6 @@ def test_a_ledger_has_a_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("postgresql+psycopg://me:secret@db/ledger", "PostgreSQL is not available in this version"),
         ("mysql://db/ledger", "can't be kept in 'mysql'"),
         ("ledger.db", "not a URL"),
         ("sqlite:///no/such/folder/ledger.db", "its folder does not exist"),

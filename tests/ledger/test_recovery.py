@@ -10,8 +10,6 @@ from switchgear.ledger import Ledger
 from switchgear.ledger.recovery import BreakerMemory, RecentCalls, Spend
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.ledger.conftest import Rows
 
     from switchgear.testing import ManualClock
@@ -26,20 +24,19 @@ def changed(service: str, new: CircuitName, at: int, until: int | None = None) -
     )
 
 
-def abandon(path: Path, clock: ManualClock, rows: Rows) -> None:
+def abandon(url: str, clock: ManualClock, rows: Rows) -> None:
     """Leave a ledger with one settled, one priced and one unpriced attempt on the wire."""
-    with Ledger.open(f"sqlite:///{path}", clock=clock) as ledger:
+    with Ledger.open(url, clock=clock) as ledger:
         ledger.reserve(rows.reserved("done", job="a"))
         ledger.settle(rows.settled("done"))
         ledger.reserve(rows.reserved("lost", job="a", cost=1_000, bound=Usage(input_tokens=60, output_tokens=40)))
         ledger.reserve(rows.reserved("blind", job="b", cost=None)).wait()
 
 
-def test_orphans_count_at_their_worst_case(tmp_path: Path, clock: ManualClock, rows: Rows) -> None:
+def test_orphans_count_at_their_worst_case(durable_url: str, clock: ManualClock, rows: Rows) -> None:
     """What was on the wire when a process ended is settled at what was reserved, marked as an estimate."""
-    path = tmp_path / "ledger.db"
-    abandon(path, clock, rows)
-    with Ledger.open(f"sqlite:///{path}", clock=clock) as ledger:
+    abandon(durable_url, clock, rows)
+    with Ledger.open(durable_url, clock=clock) as ledger:
         [lost] = ledger.reader.call("lost")
         [blind] = ledger.reader.call("blind")
         [total] = ledger.reader.totals()
@@ -54,12 +51,11 @@ def test_orphans_count_at_their_worst_case(tmp_path: Path, clock: ManualClock, r
         assert event.what == {"attempts": 2, "cost": 1_000}
 
 
-def test_orphans_are_settled_once(tmp_path: Path, clock: ManualClock, rows: Rows) -> None:
+def test_orphans_are_settled_once(durable_url: str, clock: ManualClock, rows: Rows) -> None:
     """A third start finds nothing left to settle, and the late word of the dead process changes nothing."""
-    path = tmp_path / "ledger.db"
-    abandon(path, clock, rows)
-    Ledger.open(f"sqlite:///{path}", clock=clock).close()
-    with Ledger.open(f"sqlite:///{path}", clock=clock) as ledger:
+    abandon(durable_url, clock, rows)
+    Ledger.open(durable_url, clock=clock).close()
+    with Ledger.open(durable_url, clock=clock) as ledger:
         ledger.settle(rows.settled("lost", cost=5)).wait()
 
         assert ledger.orphans == 0

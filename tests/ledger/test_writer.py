@@ -10,6 +10,7 @@ import pytest
 
 from switchgear.errors import LedgerError
 from switchgear.ledger.engine import open_engine
+from switchgear.ledger.home import books_of
 from switchgear.ledger.migrate import check
 from switchgear.ledger.reader import LedgerReader
 from switchgear.ledger.writer import Writer
@@ -65,7 +66,7 @@ def connection(engine: Engine) -> sqlite3.Connection:
 @pytest.fixture
 def writer(connection: sqlite3.Connection, engine: Engine) -> Iterator[Writer]:
     """A writer over *connection*."""
-    with closing(Writer(engine)) as made:
+    with closing(Writer(books_of(engine))) as made:
         yield made
 
 
@@ -304,7 +305,7 @@ def test_a_full_disk_fails_the_rest_of_a_batch(
 
 def test_closing_writes_what_was_submitted(engine: Engine, reader: LedgerReader, rows: Rows) -> None:
     """Nothing that was submitted is lost by closing; closing twice does nothing."""
-    writer = Writer(engine)
+    writer = Writer(books_of(engine))
     for number in range(300):
         writer.submit(rows.reserved(f"call-{number}"))
     writer.close()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -31,6 +32,7 @@ NOW = dt.datetime(2026, 11, 24, 13, 3, 7, tzinfo=dt.UTC).timestamp()
 NOW_US = int(NOW) * MICROS
 MINUTE = 60 * MICROS
 HOUR = 60 * MINUTE
+DAY = 24 * HOUR
 NANO = 1_000_000_000
 
 CONFIG: dict[str, Any] = {
@@ -76,6 +78,7 @@ class Place(msgspec.Struct, kw_only=True):
     ledger: Ledger
     trouble: list[str]
     app: FastAPI
+    file: Path
 
     @property
     def now(self) -> int:
@@ -257,7 +260,15 @@ def make_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..
             started_at=NOW_US - 3 * HOUR,
         )
         state.breaker_views = [Views.breaker(name) for name in sorted(settings.services)]
-        return Place(deps=deps, state=state, clock=clock, ledger=ledger, trouble=trouble, app=create_app(deps))
+        return Place(
+            deps=deps,
+            state=state,
+            clock=clock,
+            ledger=ledger,
+            trouble=trouble,
+            app=create_app(deps),
+            file=folder / "switchgear.db",
+        )
 
     yield make
     for ledger in opened:

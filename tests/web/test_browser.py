@@ -38,6 +38,8 @@ PAGES = {
     "budgets": "/budgets",
     "budget": "/budgets/job-default",
     "filtered": "/calls?job=nobody&service=openai",
+    "usage": "/usage?range=24h",
+    "usage-nothing": "/usage?model=nobody",
 }
 
 

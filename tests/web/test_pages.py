@@ -26,7 +26,16 @@ def _text(place: Place, address: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", answer.text).replace("&#34;", '"'))
 
 
-PAGES = ["/", "/calls", "/services", "/services/openai", "/budgets", "/budgets/anthropic-month", "/budgets/job-default"]
+PAGES = [
+    "/",
+    "/calls",
+    "/usage",
+    "/services",
+    "/services/openai",
+    "/budgets",
+    "/budgets/anthropic-month",
+    "/budgets/job-default",
+]
 
 
 @pytest.mark.parametrize("address", PAGES)

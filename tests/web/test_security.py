@@ -10,7 +10,16 @@ from switchgear.calls import Attribution
 if TYPE_CHECKING:
     from tests.web.conftest import Place
 
-PAGES = ["/", "/calls", "/services", "/services/openai", "/budgets", "/budgets/job-default", "/partials/service-health"]
+PAGES = [
+    "/",
+    "/calls",
+    "/usage",
+    "/services",
+    "/services/openai",
+    "/budgets",
+    "/budgets/job-default",
+    "/partials/service-health",
+]
 
 
 @pytest.mark.parametrize("address", [*PAGES, "/api/health", "/metrics", "/nothing"])

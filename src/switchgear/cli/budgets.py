@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from switchgear.cli import budget_forecast, source
+from switchgear.cli import budget_forecast, budget_limit, source
 from switchgear.cli.base import Group
 from switchgear.cli.names import refuse_unknown
 from switchgear.cli.output import Cell, json_option, print_facts, print_json, print_table, say, text_of
@@ -31,7 +31,7 @@ _TONES: Final[dict[str, Tone]] = {"ok": "ok", "warning": "warn", "critical": "wa
     cls=Group, name="budgets", examples=("switchgear budgets list", "switchgear budgets show openai-month --json")
 )
 def command() -> None:
-    """Show what budgets hold and what is left."""
+    """Show what budgets hold and what is left, and change their limits."""
 
 
 @command.command("list", examples=("switchgear budgets list",))
@@ -80,6 +80,7 @@ def show_budget(name: str, config_path: Path | None, url: str | None, as_json: b
 
 
 command.add_command(budget_forecast.command)
+command.add_command(budget_limit.command)
 
 
 def table_row(item: Mapping[str, Any], now: dt.datetime) -> tuple[Cell | str, ...]:

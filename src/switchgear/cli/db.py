@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
@@ -27,12 +28,12 @@ def command() -> None:
 def show_current(config_path: Path | None, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
     """Show which schema the ledger has, and which one this program needs."""
     from switchgear.ledger import migrate
-    from switchgear.ledger.access import file_of
-    from switchgear.ledger.engine import open_engine, translated
+    from switchgear.ledger.engine import translated
+    from switchgear.ledger.home import home_of
 
-    url = read(config_path).config.ledger.url
-    path = file_of(url)
-    engine = open_engine(url, read_only=True)
+    home = home_of(read(config_path).config.ledger.url)
+    home.require()
+    engine = home.open(read_only=True)
     try:
         with translated(engine):
             version = migrate.current(engine)
@@ -41,7 +42,7 @@ def show_current(config_path: Path | None, as_json: bool) -> None:  # noqa: FBT0
     if as_json:
         print_json({"current": version, "needed": migrate.head()})
     else:
-        click.echo(f"{path}: schema {version or 'none'}; this program needs {migrate.head()}")
+        click.echo(f"{home.name}: schema {version or 'none'}; this program needs {migrate.head()}")
 
 
 @command.command("upgrade", examples=("switchgear ledger backup before-upgrade.db && switchgear db upgrade",))
@@ -53,22 +54,20 @@ def upgrade(config_path: Path | None, as_json: bool) -> None:  # noqa: FBT001 - 
     All of it in one transaction. No server may be running.
     """
     from switchgear.ledger import migrate
-    from switchgear.ledger.access import file_of
-    from switchgear.ledger.engine import open_engine, translated
-    from switchgear.ledger.lock import LedgerLock
+    from switchgear.ledger.engine import translated
+    from switchgear.ledger.home import home_of
 
     ledger = read(config_path).config.ledger
-    lock = LedgerLock(file_of(ledger.url))
-    try:
-        engine = open_engine(ledger.url, durability=ledger.durability)
-        try:
-            with translated(engine):
-                before = migrate.current(engine)
-                migrate.upgrade(engine)
-        finally:
-            engine.dispose()
-    finally:
-        lock.release()
+    home = home_of(ledger.url)
+    home.require()
+    with ExitStack() as undo:
+        if (lock := home.lock()) is not None:
+            undo.callback(lock.release)
+        engine = home.open(durability=ledger.durability)
+        undo.callback(engine.dispose)
+        with translated(engine), home.alone(engine):
+            before = migrate.current(engine)
+            migrate.upgrade(engine)
     if as_json:
         print_json({"before": before, "current": migrate.head()})
     elif before == migrate.head():

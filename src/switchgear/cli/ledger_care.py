@@ -96,7 +96,7 @@ def prune(config_path: Path | None, before: str | None, dry_run: bool, yes: bool
     ):
         done = retention.prune(engine, before_us=edge, counted=counted, clock=clock, by=operator(), progress=advance)
     _print_pruned(done.attempts, done.kept, done.before, as_json=as_json, word="deleted")
-    if not as_json:
+    if not as_json and done.reusable_bytes + done.freed_bytes:
         say(
             f"The file is {done.freed_bytes / 1e6:,.1f} MB smaller; {done.reusable_bytes / 1e6:,.1f} MB in it are free."
         )

@@ -171,10 +171,9 @@ def _known_service(settings: Settings, name: str | None) -> None:
 def _seen(settings: Settings) -> list[_Seen]:
     """Return the services and models of every call on record; nothing where there is no ledger yet."""
     from switchgear.cli.source import open_ledger
-    from switchgear.ledger.engine import ledger_path
+    from switchgear.ledger.home import home_of
 
-    path = ledger_path(settings.config.ledger.url)
-    if path is None or not path.exists():
+    if not home_of(settings.config.ledger.url).exists():
         say("There is no ledger yet: nothing has been recorded.")
         return []
     with open_ledger(settings) as ledger:

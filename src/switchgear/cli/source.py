@@ -110,11 +110,10 @@ def _rebuilt(settings: Settings) -> Iterator[tuple[MetricsCollector, LedgerReade
     from switchgear.governor.opening import state_of
     from switchgear.insight.snapshot import MetricsCollector
     from switchgear.ledger import Ledger
-    from switchgear.ledger.engine import ledger_path
+    from switchgear.ledger.home import home_of
 
     clock = SystemClock()
-    path = ledger_path(settings.config.ledger.url)
-    if path is not None and path.exists():
+    if home_of(settings.config.ledger.url).exists():
         url = settings.config.ledger.url
     else:
         say("There is no ledger yet: nothing has been recorded.")

@@ -59,6 +59,7 @@ _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 def problems_in(config: Config) -> Iterator[Problem]:
     """Yield everything in *config* that has the right type and is wrong all the same."""
     yield from _time_zone(config.server.reporting_timezone)
+    yield from _ledger(config.ledger.url)
     yield from _state(config.state)
     for name, service in config.services.items():
         yield from _service(("services", name), name, service, config.services)
@@ -77,6 +78,14 @@ def _time_zone(name: str) -> Iterator[Problem]:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         near = nearest(name, zoneinfo.available_timezones())
         yield Problem(("server", "reporting_timezone"), f"unknown time zone {shown(name)}", near)
+
+
+def _ledger(url: str) -> Iterator[Problem]:
+    if url.partition("://")[0] not in {"sqlite", "postgresql", "postgresql+psycopg"}:
+        # As with the state: what stands there may hold a password.
+        yield Problem(
+            ("ledger", "url"), 'must be such as "sqlite:///FILE" or "postgresql+psycopg://USER@HOST/DATABASE"'
+        )
 
 
 def _state(state: StateConfig) -> Iterator[Problem]:

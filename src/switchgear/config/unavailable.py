@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING, Final
 from switchgear.config.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from switchgear.config.model import Config
     from switchgear.config.problems import KeyPath
 
 __all__ = ["unavailable"]
-
-_TOP: Final[tuple[tuple[KeyPath, str, Callable[[Config], bool]], ...]] = (
-    (("ledger", "url"), "any ledger but sqlite", lambda config: not config.ledger.url.startswith("sqlite://")),
-)
-
 
 _EXACT: Final = 2**53
 """Up to here a shared state counts exactly: 9,007,199 USD in nano-USD."""
@@ -25,9 +20,6 @@ _EXACT: Final = 2**53
 
 def unavailable(config: Config) -> Iterator[Problem]:
     """Yield each setting of *config* that this version can't do."""
-    for key, what, is_used in _TOP:
-        if is_used(config):
-            yield _problem(key, what)
     if config.state.url != "memory://":
         yield from _shared(config)
 

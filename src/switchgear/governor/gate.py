@@ -227,11 +227,15 @@ class Gate:
 
     def tick(self) -> None:
         """Let time take its effect on breakers, and publish what it did. Whoever runs long calls it now and then."""
-        self._publish(self.state.poll(self.clock.moment()))
+        now = self.clock.moment()
+        self.ledger.sweep(now)
+        self._publish(self.state.poll(now))
 
     async def atick(self) -> None:
         """The same for a task."""
-        self._publish(await self.state.apoll(self.clock.moment()))
+        now = self.clock.moment()
+        self.ledger.sweep(now)
+        self._publish(await self.state.apoll(now))
 
     def _plan(self, call: Call, max_wait_us: int | None, waker: Callable[[], None], cheaper: Cheaper | None) -> Plan:
         self.service(call.service)

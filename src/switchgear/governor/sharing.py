@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
-import socket
 from typing import TYPE_CHECKING
 
 from switchgear.errors import ConfigError
 from switchgear.governor.rules import budget_rules, service_rules
-from switchgear.ledger.engine import ledger_path
+from switchgear.ledger.home import home_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +54,4 @@ def shared_state(config: Config, *, recall: Callable[[], History], clock: Clock)
 
 def _name_of(url: str) -> str:
     """Return what tells the ledger at *url* from every other, so that each is told once; without giving *url* away."""
-    path = ledger_path(url)
-    place = secrets.token_hex(16) if path is None else f"{socket.gethostname()}:{path.resolve()}"
-    return hashlib.sha256(place.encode()).hexdigest()[:32]
+    return hashlib.sha256(home_of(url).identity.encode()).hexdigest()[:32]

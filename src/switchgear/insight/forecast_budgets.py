@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
@@ -25,13 +26,22 @@ from switchgear.ledger.usage_views import Steps
 from switchgear.money import to_nano, to_usd
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from zoneinfo import ZoneInfo
 
     from switchgear.insight.metrics import BudgetMetrics
     from switchgear.insight.sources import UsageLedger
 
-__all__ = ["BudgetForecast", "Exhaustion", "ExhaustionBand", "Interval", "forecasts", "foreseeable"]
+__all__ = [
+    "BudgetForecast",
+    "BudgetOutlook",
+    "Exhaustion",
+    "ExhaustionBand",
+    "Interval",
+    "forecasts",
+    "foreseeable",
+    "outlooks",
+]
 
 Exhaustion = Literal["exhausted", "in this period", "not this period"]
 
@@ -102,6 +112,32 @@ class BudgetForecast(msgspec.Struct, frozen=True, kw_only=True):
     history_days: float = 0.0
     unpriced_calls: int
 
+    @property
+    def expected_share(self) -> float | None:
+        """What is expected at the end as a share of the limit; None: no number."""
+        if self.expected_usd is not None and self.limit_usd:
+            return float(self.expected_usd / self.limit_usd)
+        if self.expected_tokens is not None and self.limit_tokens:
+            return self.expected_tokens / self.limit_tokens
+        return None
+
+
+class BudgetOutlook(msgspec.Struct, frozen=True, kw_only=True):
+    """A forecast and the lines that it comes from, in nano-USD or tokens.
+
+    Attributes:
+        used: what was used in each step, by its start, as far back as the forecast looked.
+        outlook: None where there is too little history for any number.
+        steps: how time was cut.
+        now: epoch microseconds.
+    """
+
+    forecast: BudgetForecast
+    used: Mapping[int, int]
+    outlook: Outlook | None
+    steps: Steps
+    now: int
+
 
 def foreseeable(budget: BudgetMetrics) -> bool:
     """Tell whether *budget* has a period of the calendar: only that has an end."""
@@ -112,6 +148,17 @@ def forecasts(
     reader: UsageLedger, budgets: Sequence[BudgetMetrics], *, now: int, zone: ZoneInfo
 ) -> tuple[BudgetForecast, ...]:
     """Return the forecast of each of *budgets* that is *foreseeable*, at epoch microsecond *now*.
+
+    Raises:
+        LedgerError: the ledger can't be read.
+    """
+    return tuple(each.forecast for each in outlooks(reader, budgets, now=now, zone=zone))
+
+
+def outlooks(
+    reader: UsageLedger, budgets: Sequence[BudgetMetrics], *, now: int, zone: ZoneInfo
+) -> tuple[BudgetOutlook, ...]:
+    """Return the same with the lines behind it.
 
     Raises:
         LedgerError: the ledger can't be read.
@@ -145,7 +192,7 @@ class _Amounts(NamedTuple):
 
 def _forecast(
     budget: BudgetMetrics, history: Mapping[int, int], steps: Steps, now: int, zone: ZoneInfo
-) -> BudgetForecast:
+) -> BudgetOutlook:
     assert budget.period_start is not None  # noqa: S101 - foreseeable
     assert budget.resets_at is not None  # noqa: S101
     end = to_micros(budget.resets_at)
@@ -184,7 +231,8 @@ def _forecast(
         full_periods=_full_periods(budget.period, first, to_micros(budget.period_start), zone),
     )
     outlook = forecast(series, horizon)
-    return plain if outlook is None else _told(plain, outlook, amounts, left, steps.size_us)
+    told = plain if outlook is None else _told(plain, outlook, amounts, left, steps.size_us)
+    return BudgetOutlook(forecast=told, used=history, outlook=outlook, steps=steps, now=now)
 
 
 def _told(plain: BudgetForecast, outlook: Outlook, amounts: _Amounts, left: float, size_us: int) -> BudgetForecast:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from switchgear.insight.sources import UsageLedger
     from switchgear.ledger.usage_views import UsageSum
 
-__all__ = ["Metric", "UsageQuestion", "UsageReport", "UsageRow", "UsageSums", "added", "from_rows", "usage"]
+__all__ = ["Metric", "UsageQuestion", "UsageReport", "UsageRow", "UsageSums", "added", "from_rows", "summed", "usage"]
 
 Metric = Literal["cost", "tokens_in", "tokens_out", "cached", "reasoning", "calls"]
 """What rows are sorted by, and what their *value* is; ``cached`` is input read from a provider's cache."""
@@ -123,6 +123,11 @@ class UsageReport(msgspec.Struct, frozen=True, kw_only=True):
     not_kept: int
     next: str | None = None
 
+    def value_of(self, sums: UsageSums) -> Decimal | int:
+        """Return the metric that was asked for, of *sums*."""
+        found: Decimal | int = getattr(sums, _METRICS[self.metric])
+        return found
+
 
 _SAME: Final = tuple(name for name in UsageSums.__struct_fields__ if name != "cost_usd")
 
@@ -165,6 +170,15 @@ def added(rows: Iterable[Totals]) -> Totals:
         for name in _ADDED:
             sums[name] += getattr(row, name)
     return Totals(group={}, **sums)
+
+
+def summed(sums: Iterable[UsageSums]) -> UsageSums:
+    """Return the sum of *sums*."""
+    numbers: dict[str, Any] = dict.fromkeys(_SAME, 0) | {"cost_usd": Decimal(0)}
+    for one in sums:
+        for name in numbers:
+            numbers[name] += getattr(one, name)
+    return UsageSums(**numbers)
 
 
 _Place = tuple[int | None, tuple[str | None, ...]]

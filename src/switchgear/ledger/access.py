@@ -7,38 +7,20 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import false, insert, update
 
-from switchgear.errors import LedgerError
 from switchgear.ledger.encoding import json_text
-from switchgear.ledger.engine import ledger_path, open_engine, translated
-from switchgear.ledger.lock import LedgerLock
+from switchgear.ledger.engine import POSTGRES, translated
+from switchgear.ledger.home import home_of
 from switchgear.ledger.migrate import check
 from switchgear.ledger.schema import attempts, events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from sqlalchemy import Connection, Engine
 
     from switchgear.ledger.engine import Durability
 
-__all__ = ["alone", "beside", "changing", "file_of", "looking", "note"]
-
-
-def file_of(url: str) -> Path:
-    """Return the file of the ledger at *url*, which exists.
-
-    Raises:
-        LedgerError: there is none yet, or the ledger is kept in memory.
-    """
-    path = ledger_path(url)
-    if path is None:
-        msg = "the ledger is kept in memory, so there is nothing to work on"
-        raise LedgerError(msg)
-    if not path.exists():
-        msg = f"the ledger {path} does not exist yet"
-        raise LedgerError(msg)
-    return path
+__all__ = ["alone", "beside", "changing", "looking", "note"]
 
 
 @contextmanager
@@ -49,13 +31,16 @@ def alone(url: str, *, durability: Durability = "process", create: bool = False)
         LedgerError: it does not exist, its schema is another one, or somebody else writes to it
             (the message names the process).
     """
-    path = ledger_path(url) if create else None
-    lock = LedgerLock(path or file_of(url))
+    home = home_of(url)
+    if not create or home.in_memory:
+        home.require()
+    lock = home.lock()
     try:
-        with _opened(open_engine(url, durability=durability), create=create) as engine:
+        with _opened(home.open(durability=durability), create=create) as engine, home.alone(engine):
             yield engine
     finally:
-        lock.release()
+        if lock is not None:
+            lock.release()
 
 
 @contextmanager
@@ -65,8 +50,9 @@ def beside(url: str, *, durability: Durability = "process") -> Iterator[Engine]:
     Raises:
         LedgerError: it does not exist, or its schema is another one.
     """
-    file_of(url)
-    with _opened(open_engine(url, durability=durability)) as engine:
+    home = home_of(url)
+    home.require()
+    with _opened(home.open(durability=durability)) as engine:
         yield engine
 
 
@@ -77,8 +63,9 @@ def looking(url: str) -> Iterator[Engine]:
     Raises:
         LedgerError: it does not exist, or its schema is another one.
     """
-    file_of(url)
-    with _opened(open_engine(url, read_only=True)) as engine:
+    home = home_of(url)
+    home.require()
+    with _opened(home.open(read_only=True)) as engine:
         yield engine
 
 
@@ -90,7 +77,11 @@ def changing(engine: Engine) -> Iterator[Connection]:
     between; so the write lock is taken before anything is read.
     """
     with translated(engine), engine.begin() as connection:
-        connection.execute(update(attempts).where(false()).values(seq=0))
+        if engine.dialect.name == POSTGRES:
+            # Every transaction of a writer begins with attempts, so it waits here, and holds nothing meanwhile.
+            connection.exec_driver_sql("LOCK TABLE attempts IN SHARE ROW EXCLUSIVE MODE")
+        else:
+            connection.execute(update(attempts).where(false()).values(seq=0))
         yield connection
 
 

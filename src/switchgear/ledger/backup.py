@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import func, select
 
 from switchgear.errors import LedgerError
-from switchgear.ledger.access import file_of
 from switchgear.ledger.engine import ledger_path, open_engine, reading, translated
 from switchgear.ledger.faults import explain
+from switchgear.ledger.home import file_of
 from switchgear.ledger.lock import LedgerLock
 from switchgear.ledger.migrate import check
 from switchgear.ledger.schema import attempts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -12,7 +12,7 @@ from switchgear.errors import LedgerError
 from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed
 from switchgear.ledger import sql
 from switchgear.ledger.encoding import event_row, json_text, refused_row, reserved_row, settled_row
-from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled
+from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled, OrphanSweep
 from switchgear.ledger.tally import Place, Tally
 
 if TYPE_CHECKING:
@@ -21,13 +21,61 @@ if TYPE_CHECKING:
 
     from switchgear.ledger.encoding import Values
 
-__all__ = ["Record", "enter", "transaction", "write_tally"]
+__all__ = ["Books", "Known", "Page", "Record", "enter", "page_of", "tally_settled", "transaction", "write_tally"]
 
-Record = AttemptReserved | AttemptSettled | AttemptRefused | BreakerChanged | BudgetChanged | BudgetCrossed
+Record = (
+    AttemptReserved | AttemptSettled | AttemptRefused | BreakerChanged | BudgetChanged | BudgetCrossed | OrphanSweep
+)
 """What can be written."""
 
 
-class _Known(msgspec.Struct, frozen=True, gc=False, array_like=True):
+class Books(Protocol):
+    """The writer's side of a ledger, for one thread at a time."""
+
+    @property
+    def shared(self) -> bool:
+        """Other processes may write to the same ledger."""
+
+    def enter(self, records: Sequence[Record]) -> dict[int, LedgerError]:
+        """Write *records* in one transaction; settling what is settled already changes nothing.
+
+        Returns:
+            by index, why a record could not be written without spoiling the others.
+
+        Raises:
+            Exception: nothing was written; *is_fault* tells whether a record or the storage is to blame.
+        """
+
+    def settle_orphans(self, *, now_us: int) -> int:
+        """Settle at its worst case what processes that are gone left reserved; return how many there were."""
+
+    def is_fault(self, error: BaseException) -> bool:
+        """Return whether *error* is about the storage rather than about what was written."""
+
+    def explain(self, error: BaseException) -> LedgerError:
+        """Return *error* as one sentence about this ledger."""
+
+    def close(self) -> None:
+        """Let go of the storage."""
+
+
+class Page(NamedTuple):
+    """Records as rows, by the table they go to, and what the refused among them add to the sums.
+
+    Attributes:
+        opened: rows of ``sql.OPENED``.
+        settled: settlements, each with its index among the records.
+        events: rows of ``sql.EVENT``.
+        tally: sums so far.
+    """
+
+    opened: list[Values]
+    settled: list[tuple[int, AttemptSettled]]
+    events: list[Values]
+    tally: Tally
+
+
+class Known(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """What *sql.FIND* tells about one attempt."""
 
     call_id: str
@@ -43,7 +91,7 @@ class _Known(msgspec.Struct, frozen=True, gc=False, array_like=True):
     waited_us: int
 
 
-_known_list: Final = msgspec.json.Decoder(list[_Known])
+_known_list: Final = msgspec.json.Decoder(list[Known])
 
 
 @contextmanager
@@ -73,20 +121,7 @@ def enter(connection: sqlite3.Connection, records: Sequence[Record]) -> dict[int
         sqlite3.Error: nothing was written; the same holds for any error of a record that can't
             be encoded.
     """
-    tally = Tally()
-    opened: list[Values] = []
-    settled: list[tuple[int, AttemptSettled]] = []
-    events: list[Values] = []
-    for index, record in enumerate(records):
-        if isinstance(record, AttemptReserved):
-            opened.append(reserved_row(record))
-        elif isinstance(record, AttemptSettled):
-            settled.append((index, record))
-        elif isinstance(record, AttemptRefused):
-            opened.append(refused_row(record))
-            _tally_refused(record, tally)
-        else:
-            events.append(event_row(record))
+    opened, settled, events, tally = page_of(records)
     problems: dict[int, LedgerError] = {}
     with transaction(connection) as cursor:
         sql.send(cursor, sql.insert_attempts, opened)
@@ -95,6 +130,23 @@ def enter(connection: sqlite3.Connection, records: Sequence[Record]) -> dict[int
         write_tally(cursor, tally)
         sql.send(cursor, sql.insert_events, events)
     return problems
+
+
+def page_of(records: Sequence[Record]) -> Page:
+    """Return *records* as rows; any error of a record that can't be encoded is raised."""
+    page = Page([], [], [], Tally())
+    opened, settled, events, tally = page
+    for index, record in enumerate(records):
+        if isinstance(record, AttemptReserved):
+            opened.append(reserved_row(record))
+        elif isinstance(record, AttemptSettled):
+            settled.append((index, record))
+        elif isinstance(record, AttemptRefused):
+            opened.append(refused_row(record))
+            _tally_refused(record, tally)
+        elif not isinstance(record, OrphanSweep):
+            events.append(event_row(record))
+    return page
 
 
 def write_tally(cursor: sqlite3.Cursor, tally: Tally) -> None:
@@ -119,12 +171,13 @@ def _settle(
         elif row.status == "reserved" and row.seq not in news:
             model = record.model or row.model
             news[row.seq] = settled_row(record, seq=row.seq, model=model)
-            _tally_settled(record, row, model, tally)
+            tally_settled(record, row, model, tally)
     sql.send(cursor, sql.settle_attempts, list(news.values()))
     return problems
 
 
-def _tally_settled(record: AttemptSettled, row: _Known, model: str | None, tally: Tally) -> None:
+def tally_settled(record: AttemptSettled, row: Known, model: str | None, tally: Tally) -> None:
+    """Count *record*, which settles the attempt *row*, in *tally*."""
     tally.add(
         Place(row.started_at, row.service, model, row.layer, row.key, row.job),
         record.status,

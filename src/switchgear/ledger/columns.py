@@ -27,6 +27,8 @@ _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _LARGEST: Final = 2**63 - 1
 _STATUSES: Final = tuple(status for status in get_args(CallStatus) if status != "reserved")
 _JSON: Final = frozenset({"tags", "units", "refusal"})
+_OURS: Final = frozenset({"seq", "owner"})
+"""Columns that mean nothing outside this ledger."""
 _MONEY: Final = frozenset({"reserved", "cost"})
 
 
@@ -156,5 +158,5 @@ def _file_column(column: Column[Any]) -> FileColumn:
     return FileColumn(shown, name, bool(column.nullable), write, read)
 
 
-COLUMNS: Final = tuple(_file_column(column) for column in attempts.c if not column.primary_key)
+COLUMNS: Final = tuple(_file_column(column) for column in attempts.c if column.name not in _OURS)
 """Every column of an export."""

@@ -14,18 +14,21 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from switchgear.errors import LedgerError
+from switchgear.errors import ConfigError, LedgerError
 from switchgear.ledger.faults import explain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import URL, Connection, Engine
 
-__all__ = ["Durability", "ledger_path", "open_engine", "reading", "translated"]
+__all__ = ["POSTGRES", "Durability", "backend_of", "ledger_path", "name_of", "open_engine", "reading", "translated"]
 
 Durability = Literal["process", "power"]
 """What a committed attempt survives: ``kill -9`` of the process, or the loss of power as well."""
+
+POSTGRES: Final = "postgresql"
+_SQLITE: Final = "sqlite"
 
 _BUSY_MS: Final = 5_000
 # A lone attempt touches ten pages; SQLite's own 1,000 would make every hundredth caller wait for the disk.
@@ -35,24 +38,33 @@ _MORE_CONNECTIONS: Final = 60
 _memory_names: Final = itertools.count(1)
 
 
+def backend_of(url: str) -> str:
+    """Return ``sqlite`` or ``postgresql``.
+
+    Raises:
+        LedgerError: not a URL, or a kind of database that is not supported.
+    """
+    kind = _parsed(url).get_backend_name()
+    if kind not in {_SQLITE, POSTGRES}:
+        msg = f"a ledger can't be kept in {kind!r}; use sqlite:///PATH or postgresql+psycopg://USER@HOST/DATABASE"
+        raise LedgerError(msg)
+    return kind
+
+
 def ledger_path(url: str) -> Path | None:
     """Return the file that *url* names, with links resolved; None for a ledger in memory.
 
     Raises:
         LedgerError: not a URL, a kind of database that is not supported, or no place for a file.
+        ConfigError: the ledger is in no file, since it is kept on PostgreSQL.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        msg = 'ledger.url is not a URL; a ledger is named like this: "sqlite:///switchgear.db"'
-        raise LedgerError(msg) from None
-    kind = parsed.get_backend_name()
-    if kind in {"postgresql", "postgres"}:
-        msg = "a ledger on PostgreSQL is not available in this version; use sqlite:///PATH"
-        raise LedgerError(msg)
-    if kind != "sqlite":
-        msg = f"a ledger can't be kept in {kind!r}; use sqlite:///PATH"
-        raise LedgerError(msg)
+    if backend_of(url) == POSTGRES:
+        msg = (
+            "this ledger is kept on PostgreSQL, not in a file: copy it with pg_dump while it is in use, "
+            "bring it back with pg_restore"
+        )
+        raise ConfigError(msg)
+    parsed = _parsed(url)
     if parsed.database in {None, "", ":memory:"}:
         return None
     path = Path(str(parsed.database)).expanduser().resolve()
@@ -66,7 +78,7 @@ def ledger_path(url: str) -> Path | None:
 
 
 def open_engine(url: str, *, durability: Durability = "process", read_only: bool = False) -> Engine:
-    """Open the database at *url*, for instance ``sqlite:///switchgear.db``.
+    """Open the SQLite database at *url*, for instance ``sqlite:///switchgear.db``.
 
     ``sqlite://`` is a database in memory, another one at each call. Writing creates a missing
     file, but no folder.
@@ -92,9 +104,24 @@ def open_engine(url: str, *, durability: Durability = "process", read_only: bool
     return engine
 
 
+def name_of(engine: Engine) -> str | None:
+    """Return what people call the ledger that *engine* is open on; None: it is in memory."""
+    if engine.dialect.name == POSTGRES:
+        from switchgear.ledger.postgres import shown
+
+        return shown(engine.url)
+    return engine.url.database
+
+
 @contextmanager
 def translated(engine: Engine) -> Iterator[None]:
     """Turn every error of the database inside into a LedgerError."""
+    if engine.dialect.name == POSTGRES:
+        from switchgear.ledger.postgres_faults import translated as of_postgres
+
+        with of_postgres(engine.url):
+            yield
+        return
     try:
         yield
     except SQLAlchemyError as error:
@@ -108,6 +135,14 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """Yield a connection for queries that see one moment of the ledger."""
     with translated(engine), engine.connect() as connection:
         yield connection
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        msg = 'ledger.url is not a URL; a ledger is named like this: "sqlite:///switchgear.db"'
+        raise LedgerError(msg) from None
 
 
 def _opener(path: Path | None, *, durability: Durability, read_only: bool) -> Callable[[], sqlite3.Connection]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final, Self
 
 from switchgear.errors import LedgerError
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
-    from switchgear.clock import Clock
+    from switchgear.clock import Clock, Moment
     from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed
     from switchgear.ledger.books import Record
     from switchgear.ledger.commit import Commit
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from switchgear.ledger.writer import Writer
 
 __all__ = ["Ledger"]
+
+_SWEEP_US: Final = 2_000_000
 
 
 class Ledger:
@@ -42,13 +44,14 @@ class Ledger:
         self._lock: Final = lock
         self.reader: Final = reader
         self.orphans: Final = orphans
+        self._next_sweep = 0
 
     @classmethod
     def open(cls, url: str, *, clock: Clock, durability: Durability = "process", writable: bool = True) -> Ledger:
         """Open the ledger at *url*, e.g. ``sqlite:///switchgear.db``; ``sqlite://`` is one in memory.
 
-        A missing one is made. What a dead process left reserved is settled as orphaned, at its
-        worst case.
+        ``postgresql+psycopg://USER@HOST/DATABASE`` is one that many processes may write to at once. A
+        missing one is made. What a dead process left reserved is settled as orphaned, at its worst case.
 
         Args:
             url: where it is kept.
@@ -60,25 +63,29 @@ class Ledger:
         Raises:
             LedgerError: in one sentence, why not: no such folder, another writer, another
                 version of the schema, not a database, ...
+            ConfigError: the package for this kind of database is not installed.
         """
-        from switchgear.ledger.engine import ledger_path, open_engine, translated
-        from switchgear.ledger.lock import LedgerLock
+        from switchgear.ledger.engine import translated
+        from switchgear.ledger.home import books_of, home_of
         from switchgear.ledger.migrate import check
         from switchgear.ledger.reader import LedgerReader
-        from switchgear.ledger.recovery import settle_orphans
         from switchgear.ledger.writer import Writer
 
-        path = ledger_path(url)
+        home = home_of(url)
+        orphans, writer = 0, None
         with ExitStack() as undo:
-            lock = LedgerLock(path) if writable and path is not None else None
+            lock = home.lock() if writable else None
             if lock is not None:
                 undo.callback(lock.release)
-            engine = open_engine(url, durability=durability, read_only=not writable)
+            engine = home.open(durability=durability, read_only=not writable)
             undo.callback(engine.dispose)
             with translated(engine):
                 check(engine, create=writable)
-                orphans = settle_orphans(engine, now_us=clock.moment().wall) if writable else 0
-                writer = Writer(engine) if writable else None
+                if writable:
+                    books = books_of(engine)
+                    undo.callback(books.close)
+                    orphans = books.settle_orphans(now_us=clock.moment().wall)
+                    writer = Writer(books)
             undo.pop_all()
         return cls(engine, reader=LedgerReader(engine), writer=writer, lock=lock, orphans=orphans)
 
@@ -101,6 +108,20 @@ class Ledger:
     def record(self, event: BreakerChanged | BudgetChanged | BudgetCrossed) -> Commit:
         """Record an event. What happens to calls is in their rows already."""
         return self._submit(event)
+
+    def sweep(self, now: Moment) -> None:
+        """Have attempts settled that another process left on the wire when it died; call it now and then.
+
+        It waits for nothing, and does nothing where one process at a time writes, or every two seconds only.
+        """
+        writer = self._writer
+        if writer is None or not writer.shared or now.mono < self._next_sweep:
+            return
+        self._next_sweep = now.mono + _SWEEP_US
+        from switchgear.ledger.rows import OrphanSweep
+
+        with suppress(LedgerError):  # closed meanwhile
+            writer.submit(OrphanSweep(at=now.wall))
 
     def recent_calls(self, *, since_us: int, cell_us: int, until_us: int | None = None) -> tuple[RecentCalls, ...]:
         """Return what each service was asked since *since_us*; see ``recovery.recent_calls``."""

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Column, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, select
 
 from switchgear.errors import LedgerError
+from switchgear.ledger.engine import POSTGRES, name_of
 from switchgear.ledger.schema import metadata
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from alembic.config import Config
     from sqlalchemy import Connection, Engine
 
 __all__ = ["HEAD", "check", "current", "head", "upgrade"]
 
-HEAD: Final = "0001"
+HEAD: Final = "0004"
 """The schema that this program writes. Revisions are numbers, so that older and newer can be told."""
 
 # Alembic's own table, as Alembic makes it.
@@ -47,8 +51,8 @@ def check(engine: Engine, *, create: bool = True) -> None:
     Raises:
         LedgerError: it is older (says what to run), newer, or no ledger at all.
     """
-    name = f"the ledger {engine.url.database or 'in memory'}"
-    with engine.begin() as connection:
+    name = f"the ledger {name_of(engine) or 'in memory'}"
+    with _one_at_a_time(engine) as connection:
         version = _current(connection)
         if version == HEAD:
             return
@@ -85,9 +89,23 @@ def upgrade(engine: Engine) -> None:
     from alembic import command
 
     config = _alembic_config()
-    with engine.begin() as connection:
+    with _one_at_a_time(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+@contextmanager
+def _one_at_a_time(engine: Engine) -> Iterator[Connection]:
+    """Yield a connection in a transaction; of two processes the second sees what the first has made."""
+    if engine.dialect.name != POSTGRES:
+        with engine.begin() as connection:
+            yield connection
+        return
+    from switchgear.ledger.postgres_seat import lock_schema
+
+    with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
+        connection.exec_driver_sql(lock_schema)
+        yield connection
 
 
 def _alembic_config() -> Config:

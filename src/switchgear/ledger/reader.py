@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from sqlalchemy import func, select, text
 
-from switchgear.ledger.engine import reading
-from switchgear.ledger.schema import BUCKET_US, NOT_OK, SUMS, attempts, events, job_totals, rollups
+from switchgear.ledger.engine import POSTGRES, reading
+from switchgear.ledger.schema import BUCKET_US, NOT_OK, SUMS, attempts, events, job_totals, metadata, rollups
 from switchgear.ledger.usage_queries import UsageReader
 from switchgear.ledger.views import CallFilter, CallPage, CallRow, EventRow, Totals
 
@@ -55,11 +55,12 @@ class LedgerReader:
             ValueError: *after* is not the *next* of a page.
         """
         where = where or CallFilter()
-        query = _filtered(where).order_by(attempts.c.seq.desc()).limit(limit + 1)
+        on_sqlite = self._engine.dialect.name != POSTGRES
+        query = _filtered(where, hides_time=on_sqlite).order_by(attempts.c.seq.desc()).limit(limit + 1)
         if after is not None:
             query = query.where(attempts.c.seq < _from_cursor(after))
         with reading(self._engine) as connection:
-            if _needs_bounds(where):
+            if on_sqlite and _needs_bounds(where):
                 first, last = connection.execute(_seqs_of(where)).one()
                 query = query.where(attempts.c.seq.between(first, last))
             found = connection.execute(query).mappings().all()
@@ -182,6 +183,9 @@ class LedgerReader:
     def size_bytes(self) -> int:
         """Return the size of the database, without what is still in its write-ahead log."""
         with reading(self._engine) as connection:
+            if self._engine.dialect.name == POSTGRES:
+                sizes = [func.pg_total_relation_size(name) for name in metadata.tables]
+                return int(sum(connection.execute(select(*sizes)).one()))
             pages: int = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
             size: int = connection.exec_driver_sql("PRAGMA page_size").scalar_one()
         return pages * size
@@ -219,19 +223,20 @@ def _seqs_of(where: CallFilter) -> Select[int | None, int | None]:
     return query
 
 
-def _filtered(where: CallFilter) -> Select[*tuple[object, ...]]:
+def _filtered(where: CallFilter, *, hides_time: bool) -> Select[*tuple[object, ...]]:
     query = select(attempts)
     for name in CallFilter.__struct_fields__:
         if name not in {"since", "until"} and (wanted := getattr(where, name)) is not None:
             query = query.where(attempts.c[name] == wanted)
     if where.status not in {None, "ok"}:
         query = query.where(NOT_OK)
-    # Attempts are nearly in the order of time. The sum hides the time from the planner, which would
-    # rather sort a whole month by seq than read the newest page.
+    # Attempts are nearly in the order of time. The sum hides the time from SQLite's planner, which would
+    # rather sort a whole month by seq than read the newest page; PostgreSQL's knows how many there are.
+    started_at = attempts.c.started_at + 0 if hides_time else attempts.c.started_at
     if where.since is not None:
-        query = query.where(attempts.c.started_at + 0 >= where.since)
+        query = query.where(started_at >= where.since)
     if where.until is not None:
-        query = query.where(attempts.c.started_at + 0 < where.until)
+        query = query.where(started_at < where.until)
     return query
 
 

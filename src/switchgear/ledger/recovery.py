@@ -13,6 +13,7 @@ from switchgear.events import CircuitName
 from switchgear.ledger.books import transaction, write_tally
 from switchgear.ledger.encoding import json_text
 from switchgear.ledger.engine import reading, translated
+from switchgear.ledger.facets import tag_value
 from switchgear.ledger.schema import attempts, events
 from switchgear.ledger.tally import Place, Tally
 
@@ -224,8 +225,7 @@ def _latest(engine: Engine, kind: str) -> list[dict[str, Any]]:
 def _facet(name: str) -> ColumnElement[str | None]:
     """Return what an attempt has under *name*."""
     if name.startswith("tag."):
-        tags = func.json_each(attempts.c.tags).table_valued("key", "value")
-        return select(tags.c.value).where(tags.c.key == name[4:]).limit(1).scalar_subquery()
+        return tag_value(attempts.c.tags, name[4:])
     columns = {
         "service": attempts.c.service,
         "model": attempts.c.asked_model,

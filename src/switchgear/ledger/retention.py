@@ -11,6 +11,7 @@ from switchgear.clock import MICROS
 from switchgear.errors import LedgerError
 from switchgear.ledger.access import changing, note
 from switchgear.ledger.engine import reading
+from switchgear.ledger.facets import tag_value
 from switchgear.ledger.schema import BUCKET_US, attempts, events
 
 if TYPE_CHECKING:
@@ -195,6 +196,5 @@ def _goes(counted: Sequence[Counted]) -> ColumnElement[bool]:
 
 def _attribute(name: str) -> ColumnElement[str | None]:
     if name.startswith("tag."):
-        tags = func.json_each(attempts.c.tags).table_valued("key", "value")
-        return select(tags.c.value).where(tags.c.key == name[4:]).limit(1).scalar_subquery()
+        return tag_value(attempts.c.tags, name[4:])
     return attempts.c["asked_model" if name == "model" else name]

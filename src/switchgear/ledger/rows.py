@@ -6,7 +6,7 @@ import msgspec
 
 from switchgear.calls import Call, CallStatus, Refusal, Usage
 
-__all__ = ["AttemptRefused", "AttemptReserved", "AttemptSettled"]
+__all__ = ["AttemptRefused", "AttemptReserved", "AttemptSettled", "OrphanSweep"]
 
 
 class AttemptReserved(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,3 +47,9 @@ class AttemptRefused(msgspec.Struct, frozen=True, kw_only=True):
     cost: int | None
     at: int
     waited_us: int
+
+
+class OrphanSweep(msgspec.Struct, frozen=True, kw_only=True):
+    """Not a record but a turn of the writer: settle what dead peers left on the wire. *at*: epoch microseconds."""
+
+    at: int

@@ -94,6 +94,8 @@ attempts: Final = Table(
     Column("trace_id", String(32)),
     Column("span_id", String(16)),
     Column("parent_span_id", String(16)),
+    # Of a ledger that many processes write to: the one that has the attempt on the wire.
+    Column("owner", BigInteger),
     Index("attempts_call", "call_id", "attempt", unique=True),
     Index("attempts_started_at", "started_at"),
 )

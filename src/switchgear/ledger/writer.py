@@ -5,20 +5,15 @@ from __future__ import annotations
 import logging
 import threading
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from switchgear.errors import LedgerError
-from switchgear.ledger.books import enter
 from switchgear.ledger.commit import Batch
-from switchgear.ledger.faults import concerns_storage, explain
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
 
-    from sqlalchemy import Engine
-
-    from switchgear.ledger.books import Record
+    from switchgear.ledger.books import Books, Record
     from switchgear.ledger.commit import Commit
 
 __all__ = ["Writer"]
@@ -31,13 +26,12 @@ class Writer:
 
     There is no delay: an idle writer commits a lone record at once, and what arrives meanwhile
     goes together into the next transaction. A bad record fails alone. A full or read-only disk
-    fails everybody who waits; the writer lives on and tries each new record again.
+    fails everybody who waits; the writer lives on and tries each new record again. The *books* are its own
+    from now on.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._name: Final = engine.url.database
-        self._pooled: Final = engine.raw_connection()
-        self._connection: Final = cast("sqlite3.Connection", self._pooled.driver_connection)
+    def __init__(self, books: Books) -> None:
+        self._books: Final = books
         self._lock: Final = threading.Lock()
         self._batches: Final[SimpleQueue[Batch | None]] = SimpleQueue()
         self._open = Batch()
@@ -55,6 +49,11 @@ class Writer:
     def healthy(self) -> bool:
         """The writer runs and its last transaction did not fail."""
         return not self._closed and self._last_error is None and self._thread.is_alive()
+
+    @property
+    def shared(self) -> bool:
+        """Other processes may write to the same ledger."""
+        return self._books.shared
 
     def submit(self, record: Record) -> Commit:
         """Queue *record* and return the promise that it will be durable.
@@ -87,11 +86,11 @@ class Writer:
                     self._open = Batch()
                 self._commit(batch)
         finally:
-            self._pooled.close()
+            self._books.close()
 
     def _commit(self, batch: Batch) -> None:
         try:
-            problems = enter(self._connection, batch.records)
+            problems = self._books.enter(batch.records)
             self._last_error = None
         except Exception as error:  # noqa: BLE001 - the edge of the thread: somebody waits, whatever it is
             problems = self._rescue(error, batch.records)
@@ -99,23 +98,23 @@ class Writer:
 
     def _rescue(self, error: Exception, records: Sequence[Record]) -> dict[int, LedgerError]:
         """Write what can be written of a batch that failed with *error*; return why not for the rest."""
-        if concerns_storage(error):
+        if self._books.is_fault(error):
             return dict.fromkeys(range(len(records)), self._fault(error))
         problems: dict[int, LedgerError] = {}
         for index, record in enumerate(records):
             try:
-                if problem := enter(self._connection, [record]).get(0):
+                if problem := self._books.enter([record]).get(0):
                     problems[index] = problem
             except Exception as own:  # noqa: BLE001 - as above
-                if concerns_storage(own):
+                if self._books.is_fault(own):
                     return problems | dict.fromkeys(range(index, len(records)), self._fault(own))
-                problems[index] = explain(own, name=self._name)
+                problems[index] = self._books.explain(own)
                 _log.error("%s could not be recorded: %s", type(record).__name__, problems[index])
         self._last_error = None
         return problems
 
     def _fault(self, error: Exception) -> LedgerError:
-        explained = explain(error, name=self._name)
+        explained = self._books.explain(error)
         if self._last_error is None:
             _log.error("%s", explained)
         self._last_error = str(explained)

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from switchgear.web.api import install_api
 from switchgear.web.assets import STATIC_DIR, HashedFiles
 from switchgear.web.deps import WebDeps
+from switchgear.web.origin import SameOrigin
 from switchgear.web.pages import install_pages
 from switchgear.web.problems import install_problems
 from switchgear.web.render import Pages
@@ -17,7 +18,7 @@ __all__ = ["create_app"]
 
 
 def create_app(deps: WebDeps) -> FastAPI:
-    """Return the app. It only reads; it has no lifespan and starts nothing."""
+    """Return the app. What it changes it asks of ``deps.commands``; it has no lifespan and starts nothing."""
     app = FastAPI(
         title="Switchgear",
         version=deps.version,
@@ -30,6 +31,7 @@ def create_app(deps: WebDeps) -> FastAPI:
     install_api(app, deps)
     install_pages(app, deps, pages)
     app.mount("/static", HashedFiles(directory=STATIC_DIR), name="static")
+    app.add_middleware(SameOrigin)
     app.add_middleware(ThemeSwitch)
     app.add_middleware(SecurityHeaders)
     return app

@@ -11,7 +11,7 @@ import msgspec
 
 from switchgear.insight.spend import HourlySpend
 
-__all__ = ["Bar", "Column", "Series", "SpendChart", "spend_chart"]
+__all__ = ["Bar", "Column", "Series", "SpendChart", "nice_top", "spend_chart"]
 
 _SLOTS: Final = 5
 _OTHER: Final = "other"
@@ -69,7 +69,7 @@ def spend_chart(hours: Sequence[HourlySpend], services: Sequence[str]) -> SpendC
     """
     slots = {name: place + 1 for place, name in enumerate(services[:_SLOTS])}
     stacks = [_stack(hour, slots) for hour in hours]
-    top = _nice_top(max((sum(stack.values(), Decimal(0)) for stack in stacks), default=Decimal(0)))
+    top = nice_top(max((sum(stack.values(), Decimal(0)) for stack in stacks), default=Decimal(0)))
     width = Decimal(100) / max(1, len(hours))
     names = {slot: name for name, slot in slots.items()} | {0: _OTHER}
     sums = {slot: sum((stack.get(slot, Decimal(0)) for stack in stacks), Decimal(0)) for slot in names}
@@ -118,7 +118,7 @@ def _bars(stack: dict[int, Decimal], names: dict[int, str], top: Decimal) -> tup
     return tuple(bars)
 
 
-def _nice_top(most: Decimal) -> Decimal:
+def nice_top(most: Decimal) -> Decimal:
     """Return the least of 1, 2, 3, 4, 5, 6, 8 times a power of ten that is not below *most*."""
     if most <= 0:
         return Decimal(1)

@@ -10,6 +10,7 @@ from switchgear.clock import Clock
 from switchgear.config.model import Config
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.insight.sources import CostLedger
+from switchgear.web.commands import Commands
 
 __all__ = ["WebDeps"]
 
@@ -24,6 +25,7 @@ class WebDeps(msgspec.Struct, frozen=True, kw_only=True):
         clock: the time that pages show.
         version: ours.
         started_at: when the process started, in epoch microseconds.
+        commands: what people may change; None: this dashboard only reads.
     """
 
     collector: MetricsCollector
@@ -32,6 +34,7 @@ class WebDeps(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     version: str
     started_at: int
+    commands: Commands | None = None
 
     @property
     def zone(self) -> ZoneInfo:

@@ -133,9 +133,21 @@ class Times:
         left = (local - self.now).total_seconds()
         return self._tag(local, f"in {duration(left)}" if left > 0 else "now")
 
+    def day_clock(self, instant: dt.datetime | int) -> Markup:
+        """Return ``27 Nov, 16:40``."""
+        local = self._local(instant)
+        return self._tag(local, f"{local.day} {local:%b, %H:%M}")
+
     def hour(self, instant: dt.datetime | int) -> str:
         """Return ``13:00``."""
         return f"{self._local(instant):%H:%M}"
+
+    def tick(self, instant: dt.datetime, bucket: str) -> str:
+        """Return what stands under a column: ``13:00``, ``24 Nov``, ``Nov 2026``."""
+        local = self._local(instant)
+        if bucket in {"15min", "hour"}:
+            return f"{local:%H:%M}" if self._today(local) else f"{local.day} {local:%b %H:%M}"
+        return f"{local:%b %Y}" if bucket == "month" else f"{local.day} {local:%b}"
 
     def date(self, instant: dt.datetime | int) -> str:
         """Return the day as ``2026-11-24``, as addresses have it."""

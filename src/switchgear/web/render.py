@@ -18,7 +18,13 @@ from switchgear.web.theme import THEMES, theme_of
 __all__ = ["Pages"]
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
-_NAV: Final = (("/", "Overview"), ("/services", "Services"), ("/budgets", "Budgets"), ("/calls", "Calls"))
+_NAV: Final = (
+    ("/", "Overview"),
+    ("/services", "Services"),
+    ("/budgets", "Budgets"),
+    ("/usage", "Usage"),
+    ("/calls", "Calls"),
+)
 
 
 class Pages:

@@ -12,13 +12,16 @@ from starlette.responses import Response
 from switchgear.insight.metrics import plain
 from switchgear.web.problems import MEDIA_TYPE
 
-__all__ = ["answer", "describe", "documented"]
+__all__ = ["answer", "describe", "documented", "request_body"]
 
 _REF: Final = "#/components/schemas/{name}"
 _PROBLEMS: Final = {
-    400: "A query key or value that is not valid",
+    400: "What was asked is not valid; what is, is listed",
+    403: "Not from here, or not by you",
     404: "Nothing of that name",
-    503: "The ledger can't be read",
+    413: "More than a body here may have",
+    415: "Another kind of body",
+    503: "The ledger can't be read or written",
 }
 
 
@@ -41,6 +44,12 @@ def documented(
             "content": {MEDIA_TYPE: {"schema": {"$ref": _REF.format(name="Problem")}}},
         }
     return found
+
+
+def request_body(body: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return a route's ``openapi_extra`` for a JSON *body*."""
+    content = {"application/json": {"schema": {"$ref": _REF.format(name=body.__name__)}}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def describe(app: FastAPI, bodies: tuple[type[msgspec.Struct], ...]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from switchgear.cli.checks.finding import Finding
-from switchgear.errors import LedgerError
+from switchgear.errors import ConfigError, LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,32 +23,32 @@ _NAMED: Final = 5
 def check_ledger(config: Config, clock: Clock) -> Iterator[Finding]:
     """Open the ledger for reading, beside a server that writes to it, and look."""
     from switchgear.ledger import Ledger
-    from switchgear.ledger.engine import ledger_path
+    from switchgear.ledger.home import home_of
 
     url = config.ledger.url
     try:
-        path = ledger_path(url)
-        if path is None:
+        home = home_of(url)
+        if home.in_memory:
             yield Finding("warn", "ledger", "in memory: a restart forgets it", 'set ledger.url = "sqlite:///FILE"')
             return
-        if not path.exists():
-            yield Finding("ok", "ledger", f"{path} does not exist yet; the first call makes it")
+        if not home.exists():
+            yield Finding("ok", "ledger", f"{home.name} does not exist yet; the first call makes it")
             return
         with Ledger.open(url, clock=clock, writable=False) as ledger:
-            yield _size(ledger, str(path))
+            yield _size(ledger, home.name)
             yield from _unpriced(ledger)
             yield from _future(ledger, clock)
-    except LedgerError as error:
+    except (ConfigError, LedgerError) as error:
         yield Finding("fail", "ledger", str(error))
 
 
-def _size(ledger: Ledger, path: str) -> Finding:
+def _size(ledger: Ledger, name: str) -> Finding:
     from switchgear.ledger.migrate import HEAD
 
     totals = ledger.reader.totals()
     calls = totals[0].calls if totals else 0
     return Finding(
-        "ok", "ledger", f"{path} ({ledger.reader.size_bytes() / 1e6:.1f} MB, schema {HEAD}, {calls:,} calls)"
+        "ok", "ledger", f"{name} ({ledger.reader.size_bytes() / 1e6:.1f} MB, schema {HEAD}, {calls:,} calls)"
     )
 
 

@@ -1,4 +1,4 @@
-"""``/api/budgets``: the live numbers of every budget."""
+"""``/api/budgets``: the live numbers of every budget, and another limit for one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,18 @@ from typing import Final
 
 import msgspec
 from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from switchgear.config.model import BudgetConfig
+from switchgear.events import BudgetChanged
 from switchgear.insight.metrics import BudgetMetrics
+from switchgear.web.bodies import read_json
+from switchgear.web.commands import change_budget
 from switchgear.web.deps import WebDeps
 from switchgear.web.queries import NoQuery, read_query
-from switchgear.web.respond import answer, documented
+from switchgear.web.respond import answer, documented, request_body
 
 __all__ = ["BODIES", "add_routes"]
 
@@ -24,7 +29,15 @@ class BudgetList(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None = None
 
 
-BODIES: Final = (BudgetList,)
+class BudgetChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another limit, in the budget's own unit, from now on; *by* and *note* go into the audit trail."""
+
+    limit: str
+    note: str
+    by: str = "api"
+
+
+BODIES: Final = (BudgetList, BudgetChange, BudgetChanged)
 
 
 def add_routes(router: APIRouter, deps: WebDeps) -> None:
@@ -38,3 +51,22 @@ def add_routes(router: APIRouter, deps: WebDeps) -> None:
     def budgets(request: Request) -> Response:
         read_query(request, NoQuery)
         return answer(BudgetList(items=deps.collector.budgets()))
+
+    @router.put(
+        "/api/budgets/{name}/limit",
+        summary="Give a budget another limit, at once and on record",
+        responses=documented(BudgetChanged, 400, 403, 404, 413, 415, 503),
+        openapi_extra=request_body(BudgetChange),
+    )
+    async def set_limit(request: Request, name: str) -> Response:
+        change = await read_json(request, BudgetChange)
+        unit = next((unit_of(budget) for budget in deps.config.budgets if budget.name == name), "usd")
+        made = await run_in_threadpool(
+            change_budget, deps.commands, name, unit=unit, limit=change.limit, by=change.by, note=change.note
+        )
+        return answer(made)
+
+
+def unit_of(budget: BudgetConfig) -> str:
+    """Return what the budget counts."""
+    return "usd" if budget.limit_usd is not None else "tokens"

@@ -1,0 +1,167 @@
+"""One budget: how it got where it is, whether it will last, what it went on, who changed it, and another limit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from switchgear.config.model import BudgetConfig
+from switchgear.insight.budget_story import (
+    Part,
+    PastPeriod,
+    breakdown,
+    burn_rate,
+    lasts_until,
+    limit_in,
+    line_of,
+    past_periods,
+    spent_in,
+)
+from switchgear.insight.days import to_micros
+from switchgear.insight.forecast_budgets import BudgetForecast, foreseeable, outlooks
+from switchgear.insight.metrics import BudgetMetrics
+from switchgear.ledger.views import CallFilter, CallRow, EventRow
+from switchgear.money import to_nano, to_usd
+from switchgear.web.budget_chart import BudgetChart, budget_chart
+from switchgear.web.commands import limit_of
+from switchgear.web.deps import WebDeps
+from switchgear.web.format import nano, tokens
+from switchgear.web.queries import NoQuery
+
+__all__ = ["BudgetQuery", "Outlook", "budget_context"]
+
+_PARTS: Final = ("layer", "model", "job")
+_REFUSALS: Final = 5
+_SEARCHED: Final = 200
+_CHANGES: Final = 20
+_EVENTS: Final = 500
+
+
+class BudgetQuery(NoQuery):
+    """Of ``/budgets/NAME``."""
+
+    value: str | None = None
+    by: str = "layer"
+    what_if: str | None = None
+    changed: str | None = None
+
+
+class WhatIf(msgspec.Struct, frozen=True, kw_only=True):
+    """Until when another limit would last; *until* None: to the end of the period."""
+
+    limit: int
+    until: int | None
+
+
+class Outlook(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an account is going; None each where there is no number."""
+
+    forecast: BudgetForecast
+    chart: BudgetChart
+    burn: int | None
+    periods: tuple[PastPeriod, ...]
+    what_if: WhatIf | None
+
+
+def budget_context(
+    deps: WebDeps, config: BudgetConfig, accounts: Sequence[BudgetMetrics], query: BudgetQuery
+) -> dict[str, Any]:
+    """Return what the page of *config* shows; of several accounts the one that *query* names, else the fullest."""
+    chosen = _chosen(accounts, query.value)
+    money = config.limit_usd is not None
+    amount: Callable[[int | None], str] = nano if money else tokens
+    by = query.by if query.by in _PARTS else _PARTS[0]
+    return {
+        "config": config,
+        "accounts": accounts,
+        "account": chosen,
+        "outlook": None if chosen is None else _outlook(deps, chosen, query, money=money),
+        "parts_of": () if chosen is None else _parts(deps, chosen, by),
+        "by": by,
+        "by_links": [(name, _link(config.name, query, name)) for name in _PARTS],
+        "refusals": _refusals(deps, config.name),
+        "changes": _changes(deps, config.name),
+        "amount": amount,
+        "what_if": query.what_if or "",
+        "changed": query.changed is not None,
+        "editable": deps.commands is not None,
+        "address": f"/budgets/{quote(config.name, safe='')}",
+        "limit_input": _plain_limit(chosen, config),
+    }
+
+
+def _chosen(accounts: Sequence[BudgetMetrics], value: str | None) -> BudgetMetrics | None:
+    if value is not None:
+        return next((each for each in accounts if each.value == value), None)
+    return max(accounts, key=lambda each: each.used_percent, default=None)
+
+
+def _outlook(deps: WebDeps, account: BudgetMetrics, query: BudgetQuery, *, money: bool) -> Outlook | None:
+    if not foreseeable(account):
+        return None
+    (found,) = outlooks(deps.reader.usage, [account], now=deps.now(), zone=deps.zone)
+    limit, spent = limit_in(account), spent_in(account)
+    what_if = None
+    if query.what_if:
+        given = limit_of("usd" if money else "tokens", query.what_if)
+        other = to_nano(given) if money else int(given)
+        what_if = WhatIf(limit=other, until=lasts_until(found, other, spent))
+    forecast = found.forecast
+    return Outlook(
+        forecast=forecast,
+        chart=budget_chart(
+            line_of(found, account),
+            start=to_micros(forecast.period_start),
+            end=to_micros(forecast.period_end),
+            limit=limit,
+            thresholds=account.thresholds,
+        ),
+        burn=burn_rate(found),
+        periods=past_periods(found, deps.zone),
+        what_if=what_if,
+    )
+
+
+def _parts(deps: WebDeps, account: BudgetMetrics, by: str) -> tuple[tuple[Part, float | None], ...]:
+    parts = breakdown(deps.reader.usage, account, by, until=_quarter_after(deps.now()))
+    whole = sum(part.used for part in parts)
+    return tuple((part, part.used / whole if whole else None) for part in parts)
+
+
+def _quarter_after(now: int) -> int:
+    return now + -now % (15 * 60 * 1_000_000)
+
+
+def _refusals(deps: WebDeps, name: str) -> list[CallRow]:
+    """Return the newest calls that this budget turned away, of the newest refusals of all budgets."""
+    rows: list[CallRow] = []
+    for reason in ("budget", "skip"):
+        found = deps.reader.calls(CallFilter(status="refused", refused_by=reason), limit=_SEARCHED).items
+        rows += [row for row in found if row.refusal and row.refusal.get("rule") == name]
+    return sorted(rows, key=lambda row: -row.started_at)[:_REFUSALS]
+
+
+def _changes(deps: WebDeps, name: str) -> list[EventRow]:
+    events = [
+        event
+        for kind in ("budget_changed", "budget_crossed")
+        for event in deps.reader.events(kind=kind, limit=_EVENTS)
+        if event.subject == name
+    ]
+    return sorted(events, key=lambda event: -event.at)[:_CHANGES]
+
+
+def _link(name: str, query: BudgetQuery, by: str) -> str:
+    value = {} if query.value is None else {"value": query.value}
+    return f"/budgets/{quote(name, safe='')}?{urlencode({**value, 'by': by})}#where"
+
+
+def _plain_limit(account: BudgetMetrics | None, config: BudgetConfig) -> str:
+    if account is not None:
+        usd: Decimal | None = account.limit_usd
+        return f"{usd.normalize():f}" if usd is not None else str(account.limit_tokens)
+    return f"{to_usd(config.limit_usd).normalize():f}" if config.limit_usd is not None else str(config.limit_tokens)
