@@ -22,7 +22,7 @@ from switchgear.governor.desk import BudgetDesk
 from switchgear.governor.meters import Meters
 from switchgear.governor.planning import Planner
 from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled
-from switchgear.policies.pricing import BILLED, Price
+from switchgear.policies.pricing import BILLED, Price, version_of
 from switchgear.state.base import Admission, Waiting
 from switchgear.waiting import async_turn, threadsafe_waker, turn
 
@@ -305,7 +305,7 @@ class Gate:
         row = AttemptReserved(
             call=call,
             cost=plan.request.cost,
-            price_version=_version(plan.price),
+            price_version=version_of(plan.price),
             started_at=now.wall,
             waited_us=waited_us,
         )
@@ -357,9 +357,9 @@ class Gate:
         call, price = admitted.call, admitted.price
         # A look at a batch is free, and tells what the batch came to, which is not.
         if outcome.usage is None or not (call.billable or outcome.tier == "batch"):
-            return admitted.cost, _version(price)
+            return admitted.cost, version_of(price)
         if outcome.usage == NO_USAGE and outcome.status != "ok":
-            return 0, _version(price)  # nothing was delivered, and providers bill by what they deliver
+            return 0, version_of(price)  # nothing was delivered, and providers bill by what they deliver
         model = outcome.model or call.model
         tier = outcome.tier or call.tier
         if (model, tier) != (call.model, call.tier):
@@ -367,7 +367,7 @@ class Gate:
             price = self.book.price(call.service, model, now.wall, tier=tier) or price
         if outcome.cost is not None and (price is None or not price.is_own):
             return outcome.cost, BILLED
-        return None if price is None else self.book.cost(price, outcome.usage), _version(price)
+        return None if price is None else self.book.cost(price, outcome.usage), version_of(price)
 
     def _row(
         self, admitted: Admitted, outcome: Outcome, usage: Usage, cost: int | None, version: str | None
@@ -396,7 +396,3 @@ class Gate:
         for event in events:
             if isinstance(event, BreakerChanged | BudgetCrossed):
                 self.ledger.record(event)
-
-
-def _version(price: Price | None) -> str | None:
-    return None if price is None else price.version

@@ -14,7 +14,7 @@ import msgspec
 if TYPE_CHECKING:
     from switchgear.calls import Usage
 
-__all__ = ["BILLED", "OWN", "REQUEST", "Price", "Rates", "cost_of", "worst_case_of"]
+__all__ = ["BILLED", "OWN", "REQUEST", "Price", "Rates", "cost_of", "version_of", "worst_case_of"]
 
 REQUEST = "request"
 """The unit that every call uses once, unless its usage says otherwise."""
@@ -70,6 +70,11 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     def is_own(self) -> bool:
         """Whether the configuration states it."""
         return self.version.startswith(OWN)
+
+
+def version_of(price: Price | None) -> str | None:
+    """Return where *price* comes from; None: there is none."""
+    return None if price is None else price.version
 
 
 def cost_of(price: Price, usage: Usage) -> int:
