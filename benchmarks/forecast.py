@@ -65,6 +65,8 @@ class Coverage:
 
     def result(self) -> dict[str, object]:
         """Return the figures; width and error are shares of what was spent in the period."""
+        if not self.asked:
+            return {"forecasts": 0, "without_a_band": self.without}
         return {
             "forecasts": self.asked,
             "coverage_percent": round(100 * self.inside / self.asked, 1),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,8 +67,33 @@ def test_a_ledger_that_fails_lets_nothing_out(make_config: Callable[[str], Confi
             json={"model": "m", "messages": [{"role": "user", "content": "x"}], "max_tokens": 1},
         )
         assert answer.status_code == 503
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert "ledger" in answer.json()["detail"]
+        assert answer.headers["x-switchgear-refused"] == "ledger"
+        assert "the ledger is closed" in answer.json()["error"]["message"]
+
+
+def test_the_audit_trail_is_streamed_and_ends_with_the_server(make_config: Callable[[str], Config]) -> None:
+    """Every entry since the given id comes as it is written; an open stream does not keep the server from stopping."""
+    lines: list[str] = []
+    seen = threading.Event()
+
+    def read(url: str) -> None:
+        headers = {"accept": "text/event-stream", "last-event-id": "1"}
+        with httpx2.stream("GET", f"{url}/api/events", headers=headers, timeout=30) as answer:
+            for line in answer.iter_lines():
+                lines.append(line)
+                if "budget_changed" in line:
+                    seen.set()
+
+    budget = '[[budgets]]\nname = "all"\nlimit_usd = "1"\n'
+    with Server(make_config(CONFIG + budget), port=0) as server:
+        reader = threading.Thread(target=read, args=(server.url,))
+        reader.start()
+        server.governor.set_budget("all", limit_usd="2", by="ada", note="a launch")
+        assert seen.wait(10)
+    reader.join(10)
+
+    assert not reader.is_alive()
+    assert [line for line in lines if line.startswith("event: ")] == ["event: process_started", "event: budget_changed"]
 
 
 def test_keys_come_from_the_environment_or_a_file(

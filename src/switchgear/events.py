@@ -27,6 +27,7 @@ __all__ = [
     "CircuitName",
     "CircuitState",
     "Event",
+    "ShadowExceeded",
 ]
 
 CircuitName = Literal["closed", "open", "half_open", "forced_open", "disabled", "metrics_only"]
@@ -73,6 +74,7 @@ class BudgetCrossed(msgspec.Struct, frozen=True, kw_only=True, tag="budget_cross
         threshold: share of the limit, e.g. 0.75.
         used: what is spent, in *unit*.
         at: epoch microseconds.
+        shadow: the budget is evaluated and not enforced.
     """
 
     budget: str
@@ -82,6 +84,7 @@ class BudgetCrossed(msgspec.Struct, frozen=True, kw_only=True, tag="budget_cross
     limit: int
     unit: Unit
     at: int
+    shadow: bool = False
 
 
 class BudgetChanged(msgspec.Struct, frozen=True, kw_only=True, tag="budget_changed"):
@@ -105,6 +108,29 @@ class BudgetChanged(msgspec.Struct, frozen=True, kw_only=True, tag="budget_chang
     at: int
 
 
+class ShadowExceeded(msgspec.Struct, frozen=True, kw_only=True, tag="shadow_exceeded"):
+    """A shadow limit or budget would have held a call up that went; told of the first, the 10th, the 100th, ...
+
+    Attributes:
+        service: of the call.
+        rule: the limit's name, or the budget's; *value*: that of its ``each``.
+        verdict: ``wait``: it would have queued for the limit; ``refuse``.
+        count: how many such calls there are by now.
+        at: epoch microseconds.
+    """
+
+    service: str
+    rule: str
+    value: str | None = None
+    verdict: Literal["wait", "refuse"]
+    count: int
+    unit: Unit
+    limit: int
+    used: int
+    needed: int
+    at: int
+
+
 class CallSettled(msgspec.Struct, frozen=True, kw_only=True, tag="call_settled"):
     """An attempt is over and in the ledger. *cost* is nano-USD; None means unpriced."""
 
@@ -125,7 +151,7 @@ class CallRefused(msgspec.Struct, frozen=True, kw_only=True, tag="call_refused")
     at: int
 
 
-Event = BreakerChanged | BudgetChanged | BudgetCrossed | CallSettled | CallRefused
+Event = BreakerChanged | BudgetChanged | BudgetCrossed | CallSettled | CallRefused | ShadowExceeded
 
 
 class Bus:

@@ -90,7 +90,7 @@ class Server:
             self.governor: Final = Governor(config, clock=clock)
             undo.callback(self.governor.close)
             proxy = Proxy(self.governor)
-            control = create_app(_web_deps(self.governor))
+            control = create_app(_web_deps(self.governor, stopping=self._stopping))
             undo.pop_all()
         self._front: Final = Front(
             proxy=proxy, control=cast("Any", control), start=self._keep_time, stop=lambda: self._stop_all(proxy)
@@ -144,6 +144,9 @@ class Server:
             self._thread.join()
         self.close()
 
+    def _stopping(self) -> bool:
+        return self._uvicorn is not None and self._uvicorn.should_exit
+
     async def _keep_time(self) -> None:
         async def tick() -> None:
             while True:
@@ -177,14 +180,15 @@ class _Announcing(uvicorn.Server):
             self._announce()
 
 
-def _web_deps(governor: Governor) -> WebDeps:
+def _web_deps(governor: Governor, *, stopping: Callable[[], bool]) -> WebDeps:
     ledger = governor.ledger
     collector = MetricsCollector(
         ledger.reader,
         governor.state,
         governor.clock,
         config=governor.config,
-        ledger_problem=lambda: None if ledger.healthy else ledger.last_error or "it can't be written",
+        ledger_problem=lambda: ledger.problem,
+        ledger_warning=lambda: ledger.warning,
     )
     return WebDeps(
         collector=collector,
@@ -193,7 +197,9 @@ def _web_deps(governor: Governor) -> WebDeps:
         clock=governor.clock,
         version=__version__,
         started_at=governor.clock.moment().wall,
+        gate=governor,
         commands=governor,
+        stopping=stopping,
     )
 
 

@@ -94,7 +94,7 @@ def test_an_unknown_verb_gets_the_known_ones(run: Run) -> None:
     result = run("budgets", "zzz")
 
     assert result.code == 2
-    assert "there is no command 'zzz'; known are forecast, list, show." in result.err
+    assert "there is no command 'zzz'; known are forecast, list, set, show." in result.err
 
 
 def test_the_version_as_json(run: Run) -> None:

@@ -15,6 +15,7 @@ from switchgear.policies.breaker import BreakerRule
 from switchgear.policies.budget import BudgetRule
 from switchgear.policies.limiter import LimitRule
 from switchgear.state.base import Account, Admission, AdmissionRequest, Waiting
+from switchgear.state.explanation import Explanation
 from switchgear.state.memory import MemoryState, ServiceRules
 from switchgear.state.redis import RedisState
 from switchgear.testing import ManualClock
@@ -64,6 +65,12 @@ class Bench:
         if self._loop is None:
             return self.state.admit(request, self.now, slot)
         return self._loop.run_until_complete(self.state.aadmit(request, self.now, slot))
+
+    def explain(self, *, budgets: tuple[Account, ...] = (), cost: int | None = 0, tokens: int = 0) -> Explanation:
+        request = AdmissionRequest(service="openai", tokens=tokens, cost=cost, accounts=budgets, max_wait_us=0)
+        if self._loop is None:
+            return self.state.explain(request, self.now)
+        return self._loop.run_until_complete(self.state.aexplain(request, self.now))
 
     def admitted(self, **what: object) -> Admission:
         answer = self.admit(**what)  # type: ignore[arg-type]  # passed on by name

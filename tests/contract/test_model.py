@@ -9,11 +9,12 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from msgspec.structs import replace
 
 from switchgear.calls import Outcome, Quota, Refusal, Usage, Verdict
-from switchgear.clock import MICROS
+from switchgear.clock import MICROS, Moment
 from switchgear.policies.breaker import BreakerRule
 from switchgear.policies.budget import BudgetRule
 from switchgear.policies.limiter import LimitRule
 from switchgear.state.base import Account, Admission, AdmissionRequest, BudgetView, Waiting
+from switchgear.state.explanation import Explanation
 from switchgear.state.memory import MemoryState, ServiceRules
 from switchgear.state.redis import RedisState
 from switchgear.testing import ManualClock
@@ -38,6 +39,11 @@ SERVICES = {
             max_recovery_us=60 * MICROS,
             slow_us=25 * MICROS,
         ),
+        shadow=(
+            LimitRule(name="requests_per_minute", unit="requests", limit=3, window_us=60 * MICROS),
+            LimitRule(name="tokens_per_minute", unit="tokens", limit=600, window_us=60 * MICROS),
+            LimitRule(name="concurrent", unit="calls", limit=2, window_us=0),
+        ),
     ),
     "http": ServiceRules(
         limits=(LimitRule(name="tokens_per_minute", unit="tokens", limit=500, window_us=60 * MICROS),),
@@ -52,6 +58,8 @@ BUDGETS = (
     BudgetRule(name="job", unit="usd", limit=25, each="job", rolling_us=90 * MICROS, period="90s", action="skip"),
     BudgetRule(name="watch", unit="usd", limit=10, each="job", action="warn", thresholds=(0.5, 1.0, 1.0)),
     BudgetRule(name="soft", unit="usd", limit=60, reserve="expected"),
+    BudgetRule(name="shade", unit="usd", limit=18, period="hour", shadow=True),
+    BudgetRule(name="shade-job", unit="tokens", limit=700, each="job", shadow=True, rolling_us=40 * MICROS),
 )
 
 
@@ -59,6 +67,23 @@ def _counted(views: Sequence[BudgetView]) -> list[BudgetView]:
     """Leave out values that hold and have counted nothing: when they are forgotten is each state's own business."""
     kept = (view for view in views if view.value is None or view.spent or view.reserved or view.unpriced)
     return [view if view.value is None else replace(view, refused=0) for view in kept]
+
+
+def _comparable(told: Explanation) -> Explanation:
+    """Leave out how many calls of a value were refused: when that is forgotten is each state's own business."""
+    budgets = tuple(replace(one, view=replace(one.view, refused=0)) for one in told.budgets)
+    return replace(told, budgets=budgets)
+
+
+def assert_foretold(told: Explanation, answer: Admission | Waiting | Refusal, now: Moment) -> None:
+    """Check that *answer* is what was *told* before."""
+    if isinstance(answer, Refusal):
+        assert (told.verdict, told.refusal, told.rule) == ("refuse", answer, answer.rule)
+    elif isinstance(answer, Waiting):
+        foreseen = None if answer.rule == "concurrent" else answer.go_at - now.mono + now.wall
+        assert (told.verdict, told.rule, told.go_at) == ("wait", answer.rule, foreseen)
+    else:
+        assert (told.verdict, told.rule, told.go_at) == ("pass", None, now.wall)
 
 
 class Machine(RuleBasedStateMachine):
@@ -108,9 +133,9 @@ class Machine(RuleBasedStateMachine):
         max_wait: int,
         can_degrade: bool,  # noqa: FBT001 - hypothesis passes it by name
     ) -> None:
-        accounts = [Account("all"), Account("tokens"), Account("soft")]
+        accounts = [Account("all"), Account("tokens"), Account("shade"), Account("soft")]
         if job is not None:
-            accounts += [Account("job", job), Account("watch", job)]
+            accounts += [Account("job", job), Account("watch", job), Account("shade-job", job)]
         request = AdmissionRequest(
             service=service,
             tokens=tokens,
@@ -121,7 +146,22 @@ class Machine(RuleBasedStateMachine):
             expected_cost=expected,
         )
         now = self.clock.moment()
-        self.compare(request, self.memory.admit(request, now), self.redis.admit(request, now))
+        told = self.explain(request)
+        mine = self.memory.admit(request, now)
+        assert_foretold(told, mine, now)
+        self.compare(request, mine, self.redis.admit(request, now))
+
+    def explain(self, request: AdmissionRequest) -> Explanation:
+        now = self.clock.moment()
+        before = self.seen()
+        mine, theirs = self.memory.explain(request, now), self.redis.explain(request, now)
+        assert self.seen() == before
+        assert _comparable(mine) == _comparable(theirs)
+        return mine
+
+    def seen(self) -> list[object]:
+        now = self.clock.moment()
+        return [view(now) for one in (self.memory, self.redis) for view in (one.breakers, one.limits, one.budgets)]
 
     @precondition(lambda self: self.lines)
     @rule(data=st.data())

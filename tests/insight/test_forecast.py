@@ -49,9 +49,9 @@ def test_too_little_history_gives_no_number(values: list[float]) -> None:
     assert asked(values) is None
 
 
-@pytest.mark.parametrize(("hours", "periods"), [(6 * DAY, 6), (WEEK * 3, 2)])
+@pytest.mark.parametrize(("hours", "periods"), [(13 * DAY, 13), (WEEK * 3, 2)])
 def test_little_history_gives_a_rate_without_a_band(hours: int, periods: int) -> None:
-    """Below 7 days or 3 full periods it is the run rate, and no interval."""
+    """Below 14 days or 3 full periods it is the run rate, and no interval."""
     found = asked([2.0] * hours, steps=10, full_periods=periods)
 
     assert found is not None

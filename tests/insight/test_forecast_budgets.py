@@ -135,8 +135,8 @@ def test_what_is_spent_is_spent() -> None:
 @pytest.mark.parametrize(
     ("period", "first", "note"),
     [
-        ("day", "2026-11-18T14:00:00+01:00", None),
-        ("day", "2026-11-19T00:00:00+01:00", "too little history for an interval"),
+        ("day", "2026-11-11T14:00:00+01:00", None),
+        ("day", "2026-11-12T00:00:00+01:00", "too little history for an interval"),
         ("week", "2026-11-02T00:00:00+01:00", None),
         ("week", "2026-11-03T00:00:00+01:00", "too little history for an interval"),
         ("month", "2026-08-01T00:00:00+02:00", None),
@@ -145,9 +145,7 @@ def test_what_is_spent_is_spent() -> None:
         ("day", None, "too little history"),
     ],
 )
-def test_three_full_periods_and_seven_days_make_an_interval(
-    period: Bucket, first: str | None, note: str | None
-) -> None:
+def test_three_full_periods_and_two_weeks_make_an_interval(period: Bucket, first: str | None, note: str | None) -> None:
     """With less there is a rate without a band, with hardly anything no number at all; the note says which."""
     past = Past(None if first is None else dt.datetime.fromisoformat(first))
 

@@ -93,12 +93,12 @@ def test_a_restored_ledger_is_the_old_one(url: str, tmp_path: Path, rows: Rows, 
     with Ledger.open(url, clock=clock) as ledger:
         ledger.refuse(rows.refused("second")).wait()
 
-    count, aside = restore(copy, url, stamp="now")
+    count, aside = restore(copy, url, stamp="now", by="me", now_us=1)
 
     assert (count, calls(url)) == (1, ["first"])
     assert aside is not None
     assert calls(f"sqlite:///{aside}") == ["second", "first"]
-    restore(aside, url, stamp="later")
+    restore(aside, url, stamp="later", by="me", now_us=1)
     assert calls(url) == ["second", "first"]
     with Ledger.open(url, clock=clock) as ledger:
         ledger.refuse(rows.refused("third")).wait()
@@ -110,14 +110,14 @@ def test_a_damaged_ledger_can_be_replaced(url: str, tmp_path: Path, clock: Manua
     backup(url, copy)
     (tmp_path / "ledger.db").write_bytes(b"garbage" * 1000)
 
-    restore(copy, url, stamp="now")
+    restore(copy, url, stamp="now", by="me", now_us=1)
 
     assert calls(url) == ["first"]
 
 
 def test_a_missing_ledger_is_made(url: str, tmp_path: Path) -> None:
     """Restored to a new place there is no old ledger to keep."""
-    assert restore(tmp_path / "ledger.db", f"sqlite:///{tmp_path}/new.db", stamp="now") == (1, None)
+    assert restore(tmp_path / "ledger.db", f"sqlite:///{tmp_path}/new.db", stamp="now", by="me", now_us=1) == (1, None)
     assert calls(f"sqlite:///{tmp_path}/new.db") == ["first"]
 
 
@@ -132,7 +132,7 @@ def test_only_a_sound_ledger_is_restored(content: bytes | None, said: str, url: 
         bad.write_bytes(content)
 
     with pytest.raises(LedgerError, match=said):
-        restore(bad, url, stamp="now")
+        restore(bad, url, stamp="now", by="me", now_us=1)
     assert calls(url) == ["first"]
     assert not list(tmp_path.glob("*restor*"))
 
@@ -146,7 +146,7 @@ def test_a_damaged_backup_is_found(url: str, tmp_path: Path) -> None:
     copy.write_bytes(data)
 
     with pytest.raises(LedgerError, match="damaged"):
-        restore(copy, url, stamp="now")
+        restore(copy, url, stamp="now", by="me", now_us=1)
     assert calls(url) == ["first"]
 
 
@@ -156,12 +156,12 @@ def test_a_ledger_in_use_is_not_replaced(url: str, tmp_path: Path, clock: Manual
     backup(url, copy)
     with Ledger.open(url, clock=clock):
         with pytest.raises(LedgerError, match="in use by process"):
-            restore(copy, url, stamp="now")
+            restore(copy, url, stamp="now", by="me", now_us=1)
         with pytest.raises(LedgerError, match="in use by process"), alone(url):
             pass
 
 
-@pytest.mark.parametrize("work", [backup, lambda url, path: restore(path, url, stamp="x")])
+@pytest.mark.parametrize("work", [backup, lambda url, path: restore(path, url, stamp="x", by="me", now_us=1)])
 def test_a_ledger_in_memory_has_no_file(work: object, tmp_path: Path) -> None:
     """Tools that work on files say so."""
     assert callable(work)

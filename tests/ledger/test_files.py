@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -20,14 +21,13 @@ from switchgear.ledger import Ledger
 from switchgear.ledger import export as exporting
 from switchgear.ledger.columns import COLUMNS
 from switchgear.ledger.export import attempts_in, export
-from switchgear.ledger.importing import ImportFileError, import_attempts
+from switchgear.ledger.import_files import ImportFileError
+from switchgear.ledger.importing import import_attempts
 from switchgear.ledger.retention import prune
 from switchgear.ledger.verify import verify
 from switchgear.testing import ManualClock
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sqlalchemy import Engine
     from tests.ledger.conftest import Rows
 
@@ -84,7 +84,7 @@ def other(clock: ManualClock) -> Any:  # noqa: ANN401 - a generator
         yield opened
 
 
-@pytest.mark.parametrize("format_", ["csv", "jsonl"])
+@pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet"])
 def test_out_and_back_is_the_same_ledger(
     format_: Format, ledger: Ledger, other: Ledger, rows: Rows, into: Import
 ) -> None:
@@ -202,6 +202,36 @@ def test_parquet_without_its_package(ledger: Ledger, rows: Rows, monkeypatch: py
 
     with pytest.raises(LedgerError, match=r'pip install "switchgear\[parquet\]"; "csv" and "jsonl" need nothing'):
         written(ledger, "parquet")
+
+
+def test_a_parquet_import_is_all_or_nothing(
+    ledger: Ledger, other: Ledger, rows: Rows, into: Import, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Garbage, other columns, a bad value, no file, no package: each is told, with its row, and nothing is imported."""
+    parquet, arrow = import_module("pyarrow.parquet"), import_module("pyarrow")
+    fill(ledger, rows)
+    table = parquet.read_table(io.BytesIO(written(ledger, "parquet")))
+
+    def as_file(made: Any) -> bytes:  # noqa: ANN401 - pyarrow has no types
+        file = io.BytesIO()
+        parquet.write_table(made, file)
+        return file.getvalue()
+
+    at = table.column_names.index("cost_usd")
+    bad = table.set_column(at, "cost_usd", arrow.array(["0.1", "0.1", "much", "0.1"]))
+    for text, why in [
+        (b"PAR1 no PAR1", "is not Parquet"),
+        (as_file(table.drop_columns(["call_id"])), r"missing: 'call_id'\)\. Valid: call_id"),
+        (as_file(bad), "parquet:3: cost_usd: not an amount of USD such as 0.0125: 'much'"),
+    ]:
+        with pytest.raises(ImportFileError, match=why):
+            into(other, text, ".parquet")
+    with pytest.raises(ImportFileError, match="can't be read: No such file"):
+        import_attempts(engine_of(other), Path("none.parquet"), now_us=1, by="ann")
+    monkeypatch.setattr(exporting, "find_spec", lambda name: None)
+    with pytest.raises(ImportFileError, match=r'pip install "switchgear\[parquet\]"'):
+        into(other, as_file(table), ".parquet")
+    assert other.reader.calls().items == ()
 
 
 def test_parquet_has_the_same_values(ledger: Ledger, rows: Rows) -> None:

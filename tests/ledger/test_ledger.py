@@ -68,7 +68,7 @@ def test_readers_see_what_a_writer_writes(tmp_path: Path, clock: ManualClock, ro
 
         assert reader.orphans == 0
         assert [row.status for row in reader.reader.call("call-1")] == ["reserved"]
-        assert (writer.healthy, reader.healthy, writer.last_error, reader.last_error) == (True, False, None, None)
+        assert (writer.healthy, reader.healthy, writer.outage, reader.outage) == (True, False, None, None)
         with pytest.raises(LedgerError, match="reading only"):
             reader.reserve(rows.reserved("call-2"))
 

@@ -290,7 +290,7 @@ def test_copies_are_made_by_the_server_s_own_tools(url: str, tmp_path: Path) -> 
     """Backup and restore of files name the tools that do it, and make no file."""
     for work in (
         lambda: backup(url, tmp_path / "copy.db"),
-        lambda: restore(tmp_path / "copy.db", url, stamp="now"),
+        lambda: restore(tmp_path / "copy.db", url, stamp="now", by="somebody", now_us=0),
     ):
         with pytest.raises(ConfigError, match=r"pg_dump .* pg_restore"):
             work()

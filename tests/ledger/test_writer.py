@@ -14,6 +14,7 @@ from switchgear.ledger.home import books_of
 from switchgear.ledger.migrate import check
 from switchgear.ledger.reader import LedgerReader
 from switchgear.ledger.writer import Writer
+from switchgear.testing import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,7 @@ def connection(engine: Engine) -> sqlite3.Connection:
 @pytest.fixture
 def writer(connection: sqlite3.Connection, engine: Engine) -> Iterator[Writer]:
     """A writer over *connection*."""
-    with closing(Writer(books_of(engine))) as made:
+    with closing(Writer(books_of(engine), clock=ManualClock())) as made:
         yield made
 
 
@@ -305,7 +306,7 @@ def test_a_full_disk_fails_the_rest_of_a_batch(
 
 def test_closing_writes_what_was_submitted(engine: Engine, reader: LedgerReader, rows: Rows) -> None:
     """Nothing that was submitted is lost by closing; closing twice does nothing."""
-    writer = Writer(books_of(engine))
+    writer = Writer(books_of(engine), clock=ManualClock())
     for number in range(300):
         writer.submit(rows.reserved(f"call-{number}"))
     writer.close()

@@ -199,3 +199,19 @@ def test_an_unknown_call_is_a_404(full: Place, call_id: str) -> None:
     answer = full.client().get(f"/api/calls/{call_id}")
 
     assert (answer.status_code, answer.json()["status"]) == (404, 404)
+
+
+def test_a_call_tells_the_story_of_its_admission(full: Place) -> None:
+    """The rules asked, in order; the one that refused with its numbers."""
+    items = full.client().get("/api/calls?refused_by=budget").json()["items"]
+    story = full.client().get(f"/api/calls/{items[0]['call_id']}").json()["story"]
+    assert [rule["verdict"] for rule in story] == ["pass", "pass", "pass", "refuse"]
+    assert (story[3]["decides"], story[3]["limit"], story[3]["needed"]) == (True, "1", "0.03")
+
+
+def test_the_page_of_a_call_has_the_story_as_a_table(full: Place) -> None:
+    """People see the deciding rule, and what is not recorded."""
+    items = full.client().get("/api/calls?refused_by=budget").json()["items"]
+    page = full.client().get(f"/calls/{items[0]['call_id']}").text
+    assert "the deciding rule" in page
+    assert "numbers at that time are not recorded" in page

@@ -88,11 +88,22 @@ def test_every_address_of_the_api_is_described(full: Place) -> None:
     """The OpenAPI document names every route, its answer, and no schema that is not there."""
     document = full.client().get("/openapi.json").json()
 
-    nouns = ("health", "metrics", "calls", "budgets", "breakers", "limits", "services", "usage", "costs", "forecast")
-    wanted = {f"/api/{noun}" for noun in nouns}
-    assert wanted | {"/api/budgets/{name}/limit", "/api/calls/{call_id}", "/metrics", "/healthz", "/readyz"} == set(
-        document["paths"]
+    nouns = (
+        "health",
+        "metrics",
+        "calls",
+        "budgets",
+        "breakers",
+        "limits",
+        "services",
+        "usage",
+        "costs",
+        "forecast",
+        "events",
     )
+    wanted = {f"/api/{noun}" for noun in nouns}
+    parts = {"/api/admission/explain", "/api/budgets/{name}/limit", "/api/calls/{call_id}", "/api/events.csv"}
+    assert wanted | parts | {"/metrics", "/healthz", "/readyz"} == set(document["paths"])
     text = full.client().get("/openapi.json").text
     schemas = document["components"]["schemas"]
     assert {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]} <= set(schemas)

@@ -109,7 +109,10 @@ def _facts(item: Mapping[str, Any], now: dt.datetime) -> Iterator[tuple[str, Cel
     for name in ("limit", "spent", "reserved", "remaining"):
         yield f"  {name}", _amount(item, name)
     yield "unpriced calls", f"{item['unpriced_calls']:,}"
-    yield "refused since start", f"{item['refused']:,}"
+    if item.get("shadow"):
+        yield "would have refused", f"{item['would_refuse']:,}"
+    else:
+        yield "refused since start", f"{item['refused']:,}"
 
 
 def _amount(item: Mapping[str, Any], name: str) -> str:

@@ -6,6 +6,7 @@ import click
 
 from switchgear.cli.base import Group
 from switchgear.cli.ledger_care import erase, prune, verify
+from switchgear.cli.ledger_events import events
 from switchgear.cli.ledger_files import backup, export, import_, restore
 
 __all__ = ["command"]
@@ -24,5 +25,5 @@ def command() -> None:
     """Check, export, back up and prune the ledger."""
 
 
-for verb in (verify, export, import_, prune, backup, restore, erase):
+for verb in (verify, events, export, import_, prune, backup, restore, erase):
     command.add_command(verb)

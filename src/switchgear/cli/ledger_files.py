@@ -79,12 +79,13 @@ def export(format_: Format, since: str | None, until: str | None, out: Path | No
 def import_(file: Path, config_path: Path | None, as_json: bool) -> None:  # noqa: FBT001 - click passes them by name
     """Add exported attempts to the ledger.
 
-    Reads CSV, or JSON lines (.jsonl), as `ledger export` writes them. All of the file or nothing is added,
-    and what the ledger has already stays as it is. No server may be running.
+    Reads CSV, JSON lines (.jsonl) or Parquet (.parquet, needs pyarrow), as `ledger export` writes them. All
+    of the file or nothing is added, and what the ledger has already stays as it is. No server may be running.
     """
     from switchgear.clock import SystemClock
     from switchgear.ledger import access
-    from switchgear.ledger.importing import ImportFileError, import_attempts
+    from switchgear.ledger.import_files import ImportFileError
+    from switchgear.ledger.importing import import_attempts
 
     ledger = read(config_path).config.ledger
     with (
@@ -140,12 +141,13 @@ def restore(file: Path, yes: bool, config_path: Path | None, as_json: bool) -> N
 
     The ledger that was there is kept beside it. No server may be running.
     """
+    from switchgear.clock import SystemClock
     from switchgear.ledger import backup as copies
 
     url = read(config_path).config.ledger.url
     require_consent(f"The ledger will be what it was in {file}; newer calls will be missing.", given=yes)
     stamp = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S}"
-    count, aside = copies.restore(file, url, stamp=stamp)
+    count, aside = copies.restore(file, url, stamp=stamp, by=operator(), now_us=SystemClock().moment().wall)
     if as_json:
         print_json({"attempts": count, "previous": None if aside is None else str(aside)})
     elif aside is None:

@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "status": ("switchgear.cli.status", "Show how things are, on one screen."),
     "doctor": ("switchgear.cli.doctor", "Check the installation and the configuration."),
     "services": ("switchgear.cli.services", "Show the services, their breakers and limits."),
+    "limits": ("switchgear.cli.limits", "Show limits, and test what a call would meet."),
     "budgets": ("switchgear.cli.budgets", "Show what budgets hold and what is left."),
     "usage": ("switchgear.cli.usage", "Show usage and cost over time and by group."),
     "costs": ("switchgear.cli.costs", "Report costs, and compare them with a provider's."),

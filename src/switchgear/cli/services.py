@@ -92,4 +92,8 @@ def _facts(item: Mapping[str, Any], now: dt.datetime) -> Iterator[tuple[str, Cel
         yield "  refused since start", f"{breaker['rejected']:,}"
     for limit in item["limits"]:
         waiting = f", {limit['waiting']} waiting" if limit["waiting"] else ""
-        yield f"limit {str(limit['rule']).replace('_', ' ')}", f"{limit['used']:,} of {limit['limit']:,}{waiting}"
+        name = f"limit {str(limit['rule']).replace('_', ' ')}"
+        if limit.get("shadow"):
+            name = f"shadow {name}"
+            waiting = f"; would have made {limit['would_wait']:,} wait and refused {limit['would_refuse']:,}"
+        yield name, f"{limit['used']:,} of {limit['limit']:,}{waiting}"

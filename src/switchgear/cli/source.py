@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from switchgear.cli.errors import UnreachableError
-from switchgear.cli.fetch import fetch
+from switchgear.cli.fetch import fetch, send
 from switchgear.cli.output import say
 from switchgear.cli.settings import address
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from switchgear.insight.snapshot import MetricsCollector
     from switchgear.ledger import Ledger
     from switchgear.ledger.reader import LedgerReader
+    from switchgear.state.memory import MemoryState
 
-__all__ = ["budgets", "forecasts", "open_ledger", "server_url", "services"]
+__all__ = ["budgets", "explanation", "forecasts", "limits", "open_ledger", "server_url", "services"]
 
 
 def server_url(settings: Settings, given: str | None) -> str:
@@ -53,7 +54,7 @@ def services(settings: Settings, url: str | None) -> list[dict[str, Any]]:
         from switchgear.insight.metrics import plain
         from switchgear.insight.service_item import ServiceList
 
-        with _rebuilt(settings) as (collector, _):
+        with _rebuilt(settings) as (collector, _, _):
             found = plain(ServiceList.of(settings.config, collector))
     return list(found["items"])
 
@@ -62,9 +63,48 @@ def budgets(settings: Settings, url: str | None) -> list[dict[str, Any]]:
     """Return the items of ``/api/budgets``; raises as *services*."""
     found = _asked(settings, url, "/api/budgets")
     if found is None:
-        with _rebuilt(settings) as (collector, _):
+        with _rebuilt(settings) as (collector, _, _):
             found = {"items": [budget.to_dict() for budget in collector.budgets()]}
     return list(found["items"])
+
+
+def limits(settings: Settings, url: str | None) -> list[dict[str, Any]]:
+    """Return the items of ``/api/limits``; raises as *services*."""
+    found = _asked(settings, url, "/api/limits")
+    if found is None:
+        with _rebuilt(settings) as (collector, _, _):
+            found = {"items": [limit.to_dict() for limit in collector.limits()]}
+    return list(found["items"])
+
+
+def explanation(settings: Settings, url: str | None, call: dict[str, Any]) -> dict[str, Any]:
+    """Return what ``/api/admission/explain`` answers to *call*; raises as *services*.
+
+    Raises:
+        QuestionError, ConfigError: *call* has something wrong.
+    """
+    found = _asked(settings, url, "/api/admission/explain", call)
+    if found is not None:
+        return found
+    from switchgear.clock import SystemClock
+    from switchgear.governor.explaining import Explainer
+    from switchgear.governor.opening import price_book
+    from switchgear.governor.planning import Planner
+    from switchgear.governor.question import read_question
+    from switchgear.governor.rules import budget_rules
+    from switchgear.insight.explained import ExplainedItem
+    from switchgear.insight.metrics import plain
+
+    clock, config = SystemClock(), settings.config
+    book = price_book(config)
+    question = read_question(call, config, book, clock.moment().wall)
+    planner = Planner(config=config, book=book, budgets=budget_rules(config))
+    with _rebuilt(settings) as (_, _, state):
+        explainer = Explainer(planner, state, clock)
+        one = explainer.explain(question.call, max_wait_us=question.max_wait_us, cheaper=question.cheaper)
+    item = ExplainedItem.of(one.call, one.told, cost=one.cost, price_version=one.price_version, refusal=one.refusal)
+    say(f"From the ledger, as of {item.at:%Y-%m-%d %H:%M:%S} UTC.")
+    return dict(plain(item))
 
 
 def forecasts(settings: Settings, url: str | None, budget: str) -> list[dict[str, Any]]:
@@ -87,15 +127,16 @@ def forecasts(settings: Settings, url: str | None, budget: str) -> list[dict[str
     from switchgear.insight.metrics import plain
 
     zone = ZoneInfo(settings.config.server.reporting_timezone)
-    with _rebuilt(settings) as (collector, reader):
+    with _rebuilt(settings) as (collector, reader, _):
         budgets = [one for one in collector.budgets() if one.name == budget]
         return [plain(one) for one in made(reader.usage, budgets, now=SystemClock().moment().wall, zone=zone)]
 
 
-def _asked(settings: Settings, url: str | None, path: str) -> dict[str, Any] | None:
+def _asked(settings: Settings, url: str | None, path: str, body: dict[str, Any] | None = None) -> dict[str, Any] | None:
     """Return what the server says, or None where there is none and nobody asked for one in particular."""
     try:
-        return fetch(server_url(settings, url), path)
+        address = server_url(settings, url)
+        return fetch(address, path) if body is None else send(address, path, body)
     except UnreachableError as error:
         if url or os.environ.get("SWITCHGEAR_URL"):
             raise
@@ -104,8 +145,8 @@ def _asked(settings: Settings, url: str | None, path: str) -> dict[str, Any] | N
 
 
 @contextmanager
-def _rebuilt(settings: Settings) -> Iterator[tuple[MetricsCollector, LedgerReader]]:
-    """Yield the numbers that a server would start with now, and the ledger's reader."""
+def _rebuilt(settings: Settings) -> Iterator[tuple[MetricsCollector, LedgerReader, MemoryState]]:
+    """Yield the numbers that a server would start with now, the ledger's reader, and the state that has them."""
     from switchgear.clock import SystemClock
     from switchgear.governor.opening import state_of
     from switchgear.insight.snapshot import MetricsCollector
@@ -120,4 +161,4 @@ def _rebuilt(settings: Settings) -> Iterator[tuple[MetricsCollector, LedgerReade
         url = "sqlite://"
     with Ledger.open(url, clock=clock, writable=url == "sqlite://") as ledger:
         state = state_of(settings.config, ledger, clock)
-        yield MetricsCollector(ledger.reader, state, clock, config=settings.config), ledger.reader
+        yield MetricsCollector(ledger.reader, state, clock, config=settings.config), ledger.reader, state

@@ -136,7 +136,8 @@ def breaker_story(breaker: Mapping[str, Any], now: dt.datetime) -> str:
 def limit_text(limit: Mapping[str, Any]) -> str:
     """Return ``43/60 req/min``."""
     rule = str(limit["rule"])
-    return f"{limit['used']:,}/{limit['limit']:,} {_RULES.get(rule, rule)}"
+    text = f"{limit['used']:,}/{limit['limit']:,} {_RULES.get(rule, rule)}"
+    return f"{text} (shadow)" if limit.get("shadow") else text
 
 
 def outcome_cell(status: str, refused_by: str | None) -> Cell:

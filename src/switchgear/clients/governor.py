@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from switchgear.clients.call import GovernedCall, Need
 from switchgear.clients.protect import RAISE, Protect
 from switchgear.clock import SystemClock, micros
+from switchgear.errors import LedgerError
+from switchgear.governor.chronicle import note_start, note_stop
 from switchgear.governor.gate import Gate
 from switchgear.governor.opening import open_parts
 
@@ -54,6 +57,11 @@ class Governor(Gate):
                 os.environ,
             )
         )
+        try:
+            note_start(self.ledger, self.config, self.clock)
+        except BaseException:
+            self.close()
+            raise
         self.upstream: Upstream | None = None
 
     @classmethod
@@ -153,6 +161,8 @@ class Governor(Gate):
     def close(self) -> None:
         """Flush the ledger and let go of it, and of a shared state. Calls in flight stay reserved."""
         self.state.close()
+        with suppress(LedgerError):  # closed already
+            note_stop(self.ledger, self.clock)
         self.ledger.close()
 
     def __enter__(self) -> Self:

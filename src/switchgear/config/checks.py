@@ -210,6 +210,8 @@ def _budget(path: KeyPath, budget: BudgetConfig, services: Iterable[str]) -> Ite
         yield Problem((*path, "limit_usd"), "must be greater than 0")
     if budget.period not in CALENDAR_PERIODS and parse_duration(budget.period) == 0:
         yield Problem((*path, "period"), "must be longer than 0s")
+    if budget.shadow and budget.action == "warn":
+        yield Problem((*path, "shadow"), 'a budget with action "warn" turns no call away, so it has nothing to shadow')
     yield from _degrade(path, budget)
     for attribute in budget.match:
         yield from _attribute((*path, "match", attribute), attribute)

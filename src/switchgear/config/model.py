@@ -55,11 +55,15 @@ class ServerConfig(_Section):
 
 
 class LedgerConfig(_Section):
-    """Where the durable record lives. *retention_days* is for raw rows; roll-ups stay."""
+    """Where the durable record lives. *retention_days* is for raw rows; roll-ups stay.
+
+    *on_error*: whether calls go while nothing can be written.
+    """
 
     url: StrictStr = "sqlite:///switchgear.db"
     retention_days: Positive = 90
     durability: Literal["process", "power"] = "process"
+    on_error: Literal["refuse", "allow"] = "refuse"
 
 
 class StateConfig(_Section):
@@ -133,6 +137,7 @@ class ServiceConfig(_Section):
     first_token_timeout: Duration | None = None
     stall_timeout: Duration | None = None
     limits: LimitsConfig = LimitsConfig()
+    shadow_limits: LimitsConfig = LimitsConfig()
     breaker: BreakerConfig = BreakerConfig()
     retry: RetryConfig = RetryConfig(attempts=1)
     fallback: tuple[StrictStr, ...] = ()
@@ -174,6 +179,7 @@ class BudgetConfig(_Section):
     action: Literal["fail", "warn", "skip", "degrade"] = "fail"
     degrade_to: StrictStr | None = None
     reserve: Literal["worst_case", "expected"] = "worst_case"
+    shadow: StrictBool = False
     thresholds: tuple[Share, ...] = (0.75, 0.9, 1.0)
 
 

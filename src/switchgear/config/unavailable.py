@@ -26,8 +26,9 @@ def unavailable(config: Config) -> Iterator[Problem]:
 
 def _shared(config: Config) -> Iterator[Problem]:
     for name, service in config.services.items():
-        if service.limits.day == "calendar":
-            yield _problem(("services", name, "limits", "day"), "a limit by the calendar day with a shared state")
+        for key in ("limits", "shadow_limits"):
+            if getattr(service, key).day == "calendar":
+                yield _problem(("services", name, key, "day"), "a limit by the calendar day with a shared state")
     for at, budget in enumerate(config.budgets):
         key = "limit_tokens" if budget.limit_usd is None else "limit_usd"
         if (getattr(budget, key) or 0) > _EXACT:

@@ -15,6 +15,7 @@ import httpx2
 from switchgear.clients.async_transport import AsyncGovernedTransport
 from switchgear.errors import LedgerError, StateError
 from switchgear.gateway.problems import send_problem
+from switchgear.gateway.unrecorded import send_unrecorded
 
 if TYPE_CHECKING:
     from switchgear.config.model import ServiceConfig
@@ -106,8 +107,8 @@ class Proxy:
             await send_problem(send, 502, "Bad gateway", f"{service} can't be reached ({type(error).__name__})")
             return
         except (LedgerError, StateError) as error:
-            _log.exception("a call to %s was not let go", service)
-            await send_problem(send, 503, "Nothing may be spent that can't be recorded", str(error))
+            _log.error("a call to %s was not let go: %s", service, error)
+            await send_unrecorded(send, self._gate.config.services[service].kind, request.url.path, error)
             return
         try:
             await _answer(response, send)

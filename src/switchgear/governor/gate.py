@@ -17,8 +17,9 @@ import msgspec
 from switchgear.calls import NO_USAGE, Call, Outcome, Refusal, Usage
 from switchgear.clock import Moment
 from switchgear.errors import ConfigError, LedgerError, refused
-from switchgear.events import BreakerChanged, BudgetCrossed, CallRefused, CallSettled
+from switchgear.events import BreakerChanged, BudgetCrossed, CallRefused, CallSettled, ShadowExceeded
 from switchgear.governor.desk import BudgetDesk
+from switchgear.governor.explaining import Explainer
 from switchgear.governor.meters import Meters
 from switchgear.governor.planning import Planner
 from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled
@@ -107,6 +108,7 @@ class Gate:
         self.meters: Final = Meters(config)
         self._keys: Final = keys
         self._planner: Final = Planner(config=config, book=book, budgets=budgets)
+        self.explainer: Final = Explainer(self._planner, state, clock)
         self._desk: Final = BudgetDesk(budgets=budgets, state=state, ledger=ledger, bus=bus, clock=clock)
 
     def service(self, name: str) -> ServiceConfig:
@@ -134,7 +136,7 @@ class Gate:
 
         Raises:
             Refused: one of its kinds; nothing was sent, nothing is held.
-            LedgerError: the reservation can't be recorded, so the call may not leave.
+            LedgerError: the reservation can't be recorded, so the call may not leave (``ledger.on_error``).
         """
         wake = threading.Event()
         plan, answer = self._ask(self._plan(call, max_wait_us, wake.set, cheaper), cheaper)
@@ -147,8 +149,8 @@ class Gate:
         admitted, commit = self._reserve(plan, answer)
         try:
             commit.wait()
-        except BaseException:
-            self._abandon(admitted)
+        except BaseException as error:
+            self._abandon(admitted, error)
             raise
         self._publish(answer.events)
         return admitted
@@ -167,8 +169,8 @@ class Gate:
         admitted, commit = self._reserve(plan, answer)
         try:
             await commit.done()
-        except BaseException:
-            self._abandon(admitted)
+        except BaseException as error:
+            self._abandon(admitted, error)
             raise
         self._publish(answer.events)
         return admitted
@@ -176,8 +178,9 @@ class Gate:
     def settle(self, admitted: Admitted, outcome: Outcome) -> Settlement:
         """Replace the reservation by what *outcome* says, durably, before it returns.
 
-        A ledger that can't be written now does not take the answer away: the reservation is on
-        record, and the next start settles it at its full cost.
+        A ledger that can't be written now does not take the answer away: its writer keeps the
+        settlement until it can. Should the process die before, the reservation is on record, and
+        the next start settles it at its full cost.
         """
         now = self.clock.moment()
         cost, version = self._cost(admitted, outcome, now)
@@ -185,8 +188,8 @@ class Gate:
         settlement, commit, events = self._settled(admitted, outcome, cost, version, told, now)
         try:
             commit.wait()
-        except LedgerError:
-            _log.exception("call %s stays reserved in the ledger", admitted.call.id)
+        except LedgerError as error:
+            _log.warning("call %s is not settled in the ledger: %s", admitted.call.id, error)
         self.bus.publish(events)
         return settlement
 
@@ -201,8 +204,8 @@ class Gate:
             settlement, commit, events = self._settled(admitted, outcome, cost, version, told, now)
         try:
             await commit.done()
-        except LedgerError:
-            _log.exception("call %s stays reserved in the ledger", admitted.call.id)
+        except LedgerError as error:
+            _log.warning("call %s is not settled in the ledger: %s", admitted.call.id, error)
         finally:
             self.bus.publish(events)
         return settlement
@@ -318,9 +321,11 @@ class Gate:
     def _withdraw(self, slot: int) -> None:
         self.state.withdraw(slot, self.clock.moment())
 
-    def _abandon(self, admitted: Admitted) -> None:
-        """Undo an admission that did not leave; its row may have been written all the same."""
+    def _abandon(self, admitted: Admitted, error: BaseException) -> None:
+        """Undo an admission that did not leave; its row is there all the same, unless the ledger's *error* says no."""
         self.state.cancel(admitted.admission, self.clock.moment())
+        if isinstance(error, LedgerError):
+            return
         self.ledger.settle(
             self._row(admitted, Outcome(status="cancelled", verdict="neutral", error="never sent"), NO_USAGE, 0, None)
         )
@@ -394,5 +399,5 @@ class Gate:
 
     def _record(self, events: tuple[Event, ...]) -> None:
         for event in events:
-            if isinstance(event, BreakerChanged | BudgetCrossed):
+            if isinstance(event, BreakerChanged | BudgetCrossed | ShadowExceeded):
                 self.ledger.record(event)

@@ -53,7 +53,9 @@ def open_parts(config: Config, clock: Clock, environ: Mapping[str, str]) -> Part
         ConfigError: a key file can't be read, or the server of a shared state drops keys.
     """
     keys = provider_keys(config, environ)
-    ledger = Ledger.open(config.ledger.url, clock=clock, durability=config.ledger.durability)
+    ledger = Ledger.open(
+        config.ledger.url, clock=clock, durability=config.ledger.durability, on_error=config.ledger.on_error
+    )
     try:
         state = _state(config, ledger, clock)
     except BaseException:

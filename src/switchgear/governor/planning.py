@@ -54,7 +54,7 @@ class Planner:
         self._targets: Final = {
             rule.name: rule.degrade_to
             for rule in self._budgets
-            if rule.action == "degrade" and rule.degrade_to is not None
+            if rule.action == "degrade" and rule.degrade_to is not None and not rule.shadow
         }
         soft = any(rule.reserve == "expected" for rule in self._budgets)
         self._expected: Final = Expectations() if soft else None

@@ -13,7 +13,7 @@ from switchgear.state.memory import ServiceRules
 
 if TYPE_CHECKING:
     from switchgear.calls import Unit
-    from switchgear.config.model import BreakerConfig, BudgetConfig, Config, ServiceConfig
+    from switchgear.config.model import BreakerConfig, BudgetConfig, Config, LimitsConfig, ServiceConfig
 
 __all__ = ["budget_rules", "service_rules"]
 
@@ -41,13 +41,20 @@ def budget_rules(config: Config) -> tuple[BudgetRule, ...]:
 
 
 def _service(service: ServiceConfig, timezone: str) -> ServiceRules:
-    zone = timezone if service.limits.day == "calendar" else None
-    limits = tuple(
+    return ServiceRules(
+        limits=_limits(service.limits, timezone),
+        breaker=_breaker(service.breaker),
+        shadow=_limits(service.shadow_limits, timezone),
+    )
+
+
+def _limits(limits: LimitsConfig, timezone: str) -> tuple[LimitRule, ...]:
+    zone = timezone if limits.day == "calendar" else None
+    return tuple(
         LimitRule(name=name, unit=unit, limit=limit, window_us=window, timezone=zone if window == _DAY else None)
         for name, unit, window in _LIMITS
-        if (limit := getattr(service.limits, name)) is not None
+        if (limit := getattr(limits, name)) is not None
     )
-    return ServiceRules(limits=limits, breaker=_breaker(service.breaker))
 
 
 def _breaker(breaker: BreakerConfig) -> BreakerRule:
@@ -84,5 +91,6 @@ def _budget(budget: BudgetConfig, timezone: str) -> BudgetRule:
         action=budget.action,
         degrade_to=budget.degrade_to,
         reserve=budget.reserve,
+        shadow=budget.shadow,
         thresholds=tuple(float(share) for share in budget.thresholds),
     )

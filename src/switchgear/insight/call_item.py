@@ -10,6 +10,8 @@ import msgspec
 
 from switchgear.calls import CallStatus, Reason
 from switchgear.insight.days import from_micros
+from switchgear.insight.rule_item import RuleItem
+from switchgear.insight.story import story_of
 from switchgear.ledger.views import CallPage, CallRow
 from switchgear.money import to_usd
 
@@ -84,12 +86,14 @@ class CallDetail(msgspec.Struct, frozen=True, kw_only=True):
     """One call with every attempt, and the decision where the gate refused it.
 
     *degraded_from*: the model that was asked for, where a budget has put a cheaper one in its place.
+    *story*: the rules that the last attempt was asked of, in that order, as far as they are recorded.
     """
 
     call_id: str
     degraded_from: str | None
     attempts: tuple[CallItem, ...]
     refusal: dict[str, Any] | None
+    story: tuple[RuleItem, ...]
 
     @classmethod
     def of(cls, rows: tuple[CallRow, ...]) -> CallDetail:
@@ -101,4 +105,5 @@ class CallDetail(msgspec.Struct, frozen=True, kw_only=True):
             degraded_from=degraded_from,
             attempts=tuple(map(CallItem.of, rows)),
             refusal=refusal,
+            story=story_of(rows),
         )

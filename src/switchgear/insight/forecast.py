@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from switchgear.insight.forecast_backtest import Backtest, backtest, origins_of, quantile
+from switchgear.insight.forecast_backtest import Backtest, backtest, origins_of
 from switchgear.insight.forecast_methods import HoltWinters, Profile, RunRate
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ TOO_LITTLE_FOR_AN_INTERVAL: Final = "too little history for an interval"
 
 _LEAST_STEPS: Final = 4
 _LEAST_USED: Final = 3
-_LEAST_DAYS: Final = 7
+_LEAST_DAYS: Final = 14
+"""Two weeks: one alone can't tell what is a weekday's habit and what was chance."""
+
 _LEAST_PERIODS: Final = 3
 _LEAST_ORIGINS: Final = 12
 _MOST_ORIGINS: Final = 90
@@ -87,7 +89,7 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
 def forecast(series: Series, horizon: Horizon, *, holt_winters: bool = True) -> Outlook | None:
     """Return the outlook, or None where there is too little history for any number.
 
-    With less than 3 full periods or 7 days it is the run rate, without a band.
+    With less than 3 full periods or 14 days it is the run rate, without a band.
 
     Args:
         series: the past.
@@ -106,7 +108,8 @@ def forecast(series: Series, horizon: Horizon, *, holt_winters: bool = True) -> 
     expected = best.method.expected(len(values), horizon.steps)
     path = _added(expected, horizon.left)
     scale = best.scale(len(values), expected)
-    low, middle, high = (_band(path, best, scale, share) for share in best.shares())
+    ends = [best.band_at(at) for at in range(len(path))]
+    low, middle, high = (_moved(path, [end[which] * scale for end in ends]) for which in range(3))
     return Outlook(
         method=best.method.name, expected=middle, low=low, high=high, origins=len(best.errors), errors=errors
     )
@@ -152,9 +155,9 @@ def _best(
     return tests[0], {test.method.name: round(test.error, 4) for test in tests}
 
 
-def _band(path: Sequence[float], test: Backtest, scale: float, share: float) -> tuple[float, ...]:
-    """Return *path* moved by the quantile *share* of past errors at each step; it never falls, nor below 0."""
-    moved = [max(0.0, used + scale * quantile(test.errors_at(at), share)) for at, used in enumerate(path)]
+def _moved(path: Sequence[float], errors: Sequence[float]) -> tuple[float, ...]:
+    """Return *path* moved by *errors*, one for each step; it never falls, nor below 0."""
+    moved = [max(0.0, used + error) for used, error in zip(path, errors, strict=True)]
     # From the end back, so that the end, which is the figure that is shown, stays what it is.
     return tuple(accumulate(reversed(moved), min))[::-1]
 

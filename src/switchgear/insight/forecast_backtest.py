@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import accumulate
+from statistics import NormalDist
 from typing import Final, Protocol
 
 import msgspec
@@ -59,22 +60,27 @@ class Backtest(msgspec.Struct, frozen=True, kw_only=True):
         """Return what an error of the forecast *expected* from step *origin* is measured by."""
         return _scale(self.values, origin, self.week, expected)
 
-    def shares(self) -> tuple[float, float, float]:
-        """Return which quantiles of the errors are the low end, the middle and the high end of the band.
-
-        Past forecasts that overlap, or are of the same day, err alike. So they count for less (the
-        geometric mean of how many there are and how many stand apart), and the less they count,
-        the further out the ends lie: at rank (n + 1) q of n.
-        """
+    @property
+    def apart(self) -> int:
+        """How many of the forecasts stand a horizon, at least a day, apart: those that overlap err alike."""
         length = max(len(self.errors[0]), self.week // 7)
-        apart = 1 + (max(self.origins) - min(self.origins)) // length
-        count = math.sqrt(min(apart, len(self.errors)) * len(self.errors))
-        high = min(1.0, (0.5 + COVERAGE / 2) * (1 + 1 / count))
-        return 1 - high, 0.5, high
+        return min(len(self.errors), 1 + (max(self.origins) - min(self.origins)) // length)
 
-    def errors_at(self, step: int) -> list[float]:
-        """Return the errors at the end of the coming step *step*, rising."""
-        return sorted(row[step] for row in self.errors)
+    def band_at(self, step: int) -> tuple[float, float, float]:
+        """Return the low end, the middle and the high end of the errors at the end of the coming step *step*.
+
+        The ends are quantiles at rank (n + 1) q of n, where overlapping forecasts count for less: n is
+        the geometric mean of how many there are and how many stand apart. Few that stand apart say little
+        about how wide errors spread, so the ends lie further out by as much as the 90 % quantile of Student's
+        t with so many degrees of freedom lies beyond that of the normal distribution; with many it is nothing.
+        """
+        ordered = sorted(row[step] for row in self.errors)
+        count = math.sqrt(self.apart * len(ordered))
+        share = min(1.0, (0.5 + COVERAGE / 2) * (1 + 1 / count))
+        low, middle, high = (quantile(ordered, part) for part in (1 - share, 0.5, share))
+        # The nearer end decides: a long tail on one side is no reason to expect one on the other.
+        further = (_beyond_normal(self.apart) - 1) * min(middle - low, high - middle)
+        return low - further, middle, high + further
 
 
 def origins_of(positions: Sequence[int], known: int, *, warm_up: int, steps: int, day: int) -> list[int]:
@@ -121,6 +127,12 @@ def quantile(ordered: Sequence[float], share: float) -> float:
     below = math.floor(rank)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (ordered[above] - ordered[below]) * (rank - below)
+
+
+def _beyond_normal(freedom: int) -> float:
+    """Return the 90 % quantile of Student's t over that of the normal distribution (Cornish-Fisher, two terms)."""
+    z = NormalDist().inv_cdf(0.5 + COVERAGE / 2)
+    return 1 + (z**2 + 1) / (4 * freedom) + (5 * z**4 + 16 * z**2 + 3) / (96 * freedom**2)
 
 
 def _scale(values: Sequence[float], origin: int, week: int, expected: Sequence[float]) -> float:

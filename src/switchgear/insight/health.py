@@ -5,11 +5,13 @@ Thresholds (``HealthRules``), worst first:
 - UNHEALTHY: the breaker of a critical service is open; a budget is spent to 100 % or more (of any
   kind, ``warn`` too; what is only reserved does not count); a limit is used up (concurrency too);
   half or more of at least 10 answered calls failed in the last 5 to 20 minutes; the ledger fails.
-- DEGRADED: the breaker of any service is open or probing; a budget is at 75 % or more; a limit is at
+- DEGRADED: calls go on unrecorded (``ledger.on_error = "allow"``);
+  the breaker of any service is open or probing; a budget is at 75 % or more; a limit is at
   90 % or more; more than 10 % of at least 10 answered calls failed.
 - HEALTHY: none of these. A service without a call is healthy.
 
-A breaker that an operator forced open counts as open; a disabled one as closed.
+What is only evaluated (shadow) says nothing. A breaker that an operator forced open counts as open; a
+disabled one as closed.
 """
 
 from __future__ import annotations
@@ -72,16 +74,18 @@ def assess(  # noqa: PLR0913 - one keyword for each thing that health depends on
     errors: RecentCalls,
     calls: Mapping[str, ServiceCalls],
     ledger_problem: str | None = None,
+    ledger_warning: str | None = None,
     state_problem: str | None = None,
     rules: HealthRules,
 ) -> SystemHealth:
     """Return the status with its reasons, the worst first; see the module for the rules."""
     reasons = [
         *_of_store("ledger", ledger_problem),
+        *_of_unrecorded(ledger_warning),
         *_of_store("shared state", state_problem),
         *(reason for breaker in breakers for reason in _of_breaker(breaker, now, zone)),
-        *(reason for budget in budgets for reason in _of_budget(budget, rules)),
-        *(reason for limit in limits for reason in _of_limit(limit, rules)),
+        *(reason for budget in budgets if not budget.shadow for reason in _of_budget(budget, rules)),
+        *(reason for limit in limits if not limit.shadow for reason in _of_limit(limit, rules)),
         *_of_errors(errors, rules),
     ]
     reasons.sort(key=lambda reason: _SEVERITY[reason.status])
@@ -95,6 +99,11 @@ def assess(  # noqa: PLR0913 - one keyword for each thing that health depends on
 def _of_store(name: str, problem: str | None) -> Iterator[HealthReason]:
     if problem is not None:
         yield HealthReason(status="unhealthy", text=f"The {name} fails: {problem}.", subject="ledger")
+
+
+def _of_unrecorded(warning: str | None) -> Iterator[HealthReason]:
+    if warning is not None:
+        yield HealthReason(status="degraded", text=f"The ledger fails: {warning}.", subject="ledger")
 
 
 def _of_breaker(breaker: CircuitBreakerMetrics, now: dt.datetime, zone: ZoneInfo) -> Iterator[HealthReason]:

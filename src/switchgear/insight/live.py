@@ -71,6 +71,9 @@ def limit_metrics(views: Sequence[LimitView]) -> tuple[RateLimitMetrics, ...]:
             window_seconds=view.window / MICROS,
             waiting=view.waiting,
             free_at=_instant(view.free_at),
+            shadow=view.shadow,
+            would_wait=view.would_wait,
+            would_refuse=view.would_refuse,
         )
         for view in views
     )
@@ -90,7 +93,7 @@ def _budget(view: BudgetView, config: BudgetConfig | None) -> BudgetMetrics:
         match=dict(config.match) if config else {},
         each=config.each if config else None,
         kind=view.kind,
-        kind_words=(_KIND_WORDS if view.reserve == "worst_case" else _SOFT_WORDS).get(view.kind, view.kind),
+        kind_words=_kind_words(view),
         unit=view.unit,
         used_percent=used,
         reserved_percent=_percent(view.reserved, view.limit),
@@ -100,10 +103,17 @@ def _budget(view: BudgetView, config: BudgetConfig | None) -> BudgetMetrics:
         resets_at=_instant(view.period_end),
         thresholds=view.thresholds,
         unpriced_calls=view.unpriced,
-        refused=view.refused,
+        refused=0 if view.shadow else view.refused,
         reserve=view.reserve,
+        shadow=view.shadow,
+        would_refuse=view.refused if view.shadow else 0,
     )
     return _with_amounts(metrics, view)
+
+
+def _kind_words(view: BudgetView) -> str:
+    words = (_KIND_WORDS if view.reserve == "worst_case" else _SOFT_WORDS).get(view.kind, view.kind)
+    return f"Shadow: {words[0].lower()}{words[1:]}" if view.shadow else words
 
 
 def _with_amounts(metrics: BudgetMetrics, view: BudgetView) -> BudgetMetrics:

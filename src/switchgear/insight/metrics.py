@@ -129,7 +129,11 @@ class RecentCalls(_Metrics, frozen=True, kw_only=True):
 
 
 class RateLimitMetrics(_Metrics, frozen=True, kw_only=True):
-    """One limit of a service: *used* of *limit* in *unit*, within *window_seconds* (0: in flight now)."""
+    """One limit of a service: *used* of *limit* in *unit*, within *window_seconds* (0: in flight now).
+
+    A *shadow* limit is evaluated and not enforced: since the start it would have made *would_wait*
+    calls wait and refused *would_refuse*.
+    """
 
     service: str
     rule: str
@@ -140,6 +144,9 @@ class RateLimitMetrics(_Metrics, frozen=True, kw_only=True):
     window_seconds: float
     waiting: int
     free_at: dt.datetime | None
+    shadow: bool = False
+    would_wait: int = 0
+    would_refuse: int = 0
 
 
 class CircuitBreakerMetrics(_Metrics, frozen=True, kw_only=True):
@@ -175,6 +182,7 @@ class BudgetMetrics(_Metrics, frozen=True, kw_only=True):
         resets_at: the end of the running period; None for a total budget.
         unpriced_calls: calls of the period whose cost is unknown and in no number here.
         refused: calls turned away since the start of the process.
+        shadow: it is evaluated and not enforced; *would_refuse*: the calls that it would have turned away.
     """
 
     name: str
@@ -202,6 +210,8 @@ class BudgetMetrics(_Metrics, frozen=True, kw_only=True):
     unpriced_calls: int
     refused: int
     reserve: str
+    shadow: bool = False
+    would_refuse: int = 0
 
 
 class HealthReason(_Metrics, frozen=True, kw_only=True):

@@ -52,7 +52,8 @@ class MetricsCollector:
         state: the live numbers.
         clock: the time of the picture.
         config: which services are critical, what budgets match, the reporting time zone.
-        ledger_problem: returns what is wrong with the ledger as a phrase, None when nothing is.
+        ledger_problem: returns as a phrase why the ledger lets no call go, None when it does.
+        ledger_warning: returns as a phrase what it does not record although calls go, None when it does.
         rules: the thresholds of the overall status.
     """
 
@@ -64,6 +65,7 @@ class MetricsCollector:
         *,
         config: Config,
         ledger_problem: Callable[[], str | None] = well,
+        ledger_warning: Callable[[], str | None] = well,
         rules: HealthRules | None = None,
     ) -> None:
         self._reader = reader
@@ -76,6 +78,7 @@ class MetricsCollector:
         self._lifetime = PastSums(reader, ("service",))
         self._providers = {name: service.provider or name for name, service in config.services.items()}
         self.ledger_problem = ledger_problem
+        self._ledger_warning = ledger_warning
 
     def snapshot(self) -> MetricsSnapshot:
         """Return the picture as of now.
@@ -104,6 +107,7 @@ class MetricsCollector:
             errors=errors,
             calls=self._service_calls([breaker.service for breaker in breakers], hour_rows, month),
             ledger_problem=self.ledger_problem(),
+            ledger_warning=self._ledger_warning(),
             rules=self._rules,
         )
         return MetricsSnapshot(
@@ -138,6 +142,7 @@ class MetricsCollector:
                 errors=RecentCalls(since=now, until=now),
                 calls={},
                 ledger_problem=str(error) if of_ledger else self.ledger_problem(),
+                ledger_warning=self._ledger_warning(),
                 state_problem=None if of_ledger else str(error),
                 rules=self._rules,
             )

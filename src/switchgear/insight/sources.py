@@ -11,11 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from switchgear.clock import Moment
+    from switchgear.ledger.trail import EventPage
     from switchgear.ledger.usage_views import Cut, Steps, UnitSum, UsageFilter, UsageSum
     from switchgear.ledger.views import CallFilter, CallPage, CallRow, Dimension, EventRow, Totals
     from switchgear.state.base import BreakerView, BudgetView, LimitView
 
-__all__ = ["CallLedger", "CostLedger", "LiveNumbers", "UsageLedger"]
+__all__ = ["CallLedger", "CostLedger", "LiveNumbers", "TrailLedger", "UsageLedger"]
 
 
 class CallLedger(Protocol):
@@ -71,8 +72,33 @@ class UsageLedger(Protocol):
         """Return what a budget's calls used, for each value of *each* and each step that has any."""
 
 
+class TrailLedger(Protocol):
+    """The audit trail; see ``switchgear.ledger.trail.TrailReader``. Every method raises LedgerError."""
+
+    def page(
+        self,
+        *,
+        kind: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> EventPage:
+        """Return entries, newest first; ValueError for an *after* that no page gave."""
+
+    def last(self) -> int:
+        """Return the id of the newest entry, 0 if there is none."""
+
+    def following(self, last: int, *, kind: str | None = None, limit: int = 100) -> Sequence[EventRow]:
+        """Return the entries after the one with the id *last*, in order."""
+
+
 class CostLedger(CallLedger, Protocol):
-    """Both: calls one by one, and what reports ask."""
+    """Calls one by one, what reports ask, and the audit trail."""
+
+    @property
+    def trail(self) -> TrailLedger:
+        """Return the audit trail."""
 
     @property
     def usage(self) -> UsageLedger:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import func, select
 
 from switchgear.errors import LedgerError
+from switchgear.ledger.encoding import json_text
 from switchgear.ledger.engine import ledger_path, open_engine, reading, translated
 from switchgear.ledger.faults import explain
 from switchgear.ledger.home import file_of
@@ -59,10 +60,11 @@ def backup(url: str, target: Path, *, progress: Callable[[int, int], None] = lam
     return target.stat().st_size
 
 
-def restore(file: Path, url: str, *, stamp: str) -> tuple[int, Path | None]:
+def restore(file: Path, url: str, *, stamp: str, by: str, now_us: int) -> tuple[int, Path | None]:
     """Put the backup in *file* in the place of the ledger at *url*.
 
-    The ledger that was there is kept beside it, under a name with *stamp* in it.
+    The ledger that was there is kept beside it, under a name with *stamp* in it. The audit trail of
+    the restored one says when and by whom.
 
     Returns:
         how many attempts the restored ledger has, and where the old one is; None: there was none.
@@ -81,6 +83,7 @@ def restore(file: Path, url: str, *, stamp: str) -> tuple[int, Path | None]:
         count = _inspect(file)
         fresh.unlink(missing_ok=True)
         _copy(file, fresh, lambda _done, _all: None)
+        _note(fresh, {"attempts": count, "by": by}, now_us)
         return count, _swap(fresh, path, path.with_name(f"{path.name}.before-restore-{stamp}"))
     except OSError as error:
         msg = f"the ledger {path} can't be restored: {error.strerror}"
@@ -106,6 +109,15 @@ def _copy(source: Path, target: Path, progress: Callable[[int, int], None]) -> N
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _note(fresh: Path, what: dict[str, object], now_us: int) -> None:
+    """Enter in the audit trail of *fresh* that it was restored; it stays one file."""
+    with _named(fresh), closing(sqlite3.connect(fresh)) as connection, connection:
+        connection.execute(
+            "INSERT INTO events (at, kind, subject, what) VALUES (?, 'ledger_restored', 'ledger', ?)",
+            (now_us, json_text(what)),
+        )
 
 
 def _inspect(file: Path) -> int:

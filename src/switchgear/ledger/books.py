@@ -9,10 +9,10 @@ import msgspec
 
 from switchgear.calls import NO_USAGE
 from switchgear.errors import LedgerError
-from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed
+from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed, ShadowExceeded
 from switchgear.ledger import sql
 from switchgear.ledger.encoding import event_row, json_text, refused_row, reserved_row, settled_row
-from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled, OrphanSweep
+from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled, Entry, OrphanSweep
 from switchgear.ledger.tally import Place, Tally
 
 if TYPE_CHECKING:
@@ -24,13 +24,25 @@ if TYPE_CHECKING:
 __all__ = ["Books", "Known", "Page", "Record", "enter", "page_of", "tally_settled", "transaction", "write_tally"]
 
 Record = (
-    AttemptReserved | AttemptSettled | AttemptRefused | BreakerChanged | BudgetChanged | BudgetCrossed | OrphanSweep
+    AttemptReserved
+    | AttemptSettled
+    | AttemptRefused
+    | BreakerChanged
+    | BudgetChanged
+    | BudgetCrossed
+    | Entry
+    | OrphanSweep
+    | ShadowExceeded
 )
 """What can be written."""
 
 
 class Books(Protocol):
     """The writer's side of a ledger, for one thread at a time."""
+
+    @property
+    def name(self) -> str:
+        """What people call the ledger."""
 
     @property
     def shared(self) -> bool:
@@ -51,6 +63,12 @@ class Books(Protocol):
 
     def is_fault(self, error: BaseException) -> bool:
         """Return whether *error* is about the storage rather than about what was written."""
+
+    def is_damage(self, error: BaseException) -> bool:
+        """Return whether *error* says that what is stored is spoiled, which nothing but a backup repairs."""
+
+    def hurry(self, *, on: bool) -> None:
+        """Wait for locks of others only briefly, or as long as usual: during an outage somebody waits each time."""
 
     def explain(self, error: BaseException) -> LedgerError:
         """Return *error* as one sentence about this ledger."""

@@ -65,6 +65,8 @@ class Batch:
 class Commit:
     """The promise of one submitted record: durable, or an error. It may be waited for many times.
 
+    While nothing can be written, what the writer keeps in memory counts as done; see *Writer*.
+
     Nobody has to wait, and who stops waiting (a time-out, a cancelled task) withdraws nothing.
     """
 

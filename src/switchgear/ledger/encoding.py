@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed
+from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed, ShadowExceeded
+from switchgear.ledger.rows import Entry
 
 if TYPE_CHECKING:
     from switchgear.calls import Call, Usage
@@ -133,9 +134,14 @@ def settled_row(record: AttemptSettled, *, seq: int, model: str | None) -> Value
     )
 
 
-def event_row(event: BreakerChanged | BudgetChanged | BudgetCrossed) -> Values:
+def event_row(event: BreakerChanged | BudgetChanged | BudgetCrossed | ShadowExceeded | Entry) -> Values:
     """Return *event* in the columns of ``sql.EVENT``."""
+    if isinstance(event, Entry):
+        return event.at, event.kind, event.subject, json_text(event.what)
     fields = msgspec.to_builtins(event)
     kind = fields.pop("type")
-    subject = event.service if isinstance(event, BreakerChanged) else event.budget
+    if isinstance(event, ShadowExceeded):
+        subject = event.rule
+    else:
+        subject = event.service if isinstance(event, BreakerChanged) else event.budget
     return event.at, kind, subject, json_text(fields)

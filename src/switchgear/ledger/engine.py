@@ -15,14 +15,25 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from switchgear.errors import ConfigError, LedgerError
-from switchgear.ledger.faults import explain
+from switchgear.ledger.faults import explain, is_damage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy.engine import ExceptionContext
 
-__all__ = ["POSTGRES", "Durability", "backend_of", "ledger_path", "name_of", "open_engine", "reading", "translated"]
+__all__ = [
+    "POSTGRES",
+    "Durability",
+    "backend_of",
+    "ledger_path",
+    "name_of",
+    "on_damage",
+    "open_engine",
+    "reading",
+    "translated",
+]
 
 Durability = Literal["process", "power"]
 """What a committed attempt survives: ``kill -9`` of the process, or the loss of power as well."""
@@ -111,6 +122,16 @@ def name_of(engine: Engine) -> str | None:
 
         return shown(engine.url)
     return engine.url.database
+
+
+def on_damage(engine: Engine, tell: Callable[[BaseException], None]) -> None:
+    """Call *tell* with every error of a query that says the file is damaged."""
+
+    def look(context: ExceptionContext) -> None:
+        if is_damage(context.original_exception):
+            tell(context.original_exception)
+
+    event.listen(engine, "handle_error", look)
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,30 +10,23 @@ from sqlalchemy import bindparam, insert, select, update
 
 from switchgear.calls import Usage
 from switchgear.clock import MICROS
-from switchgear.errors import SwitchgearError
 from switchgear.ledger.access import changing, note
-from switchgear.ledger.columns import COLUMNS, FieldError
+from switchgear.ledger.import_files import ImportFileError, rows_of
 from switchgear.ledger.retention import pruned_before
 from switchgear.ledger.schema import SUMS, attempts, job_totals, rollups
 from switchgear.ledger.tally import Place, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from sqlalchemy import Connection, Engine, Table
 
+    from switchgear.ledger.import_files import Row
+
 __all__ = ["ImportFileError", "Imported", "import_attempts"]
 
 _PAGE: Final = 500
-_LONGEST_FIELD: Final = 16 * 1024 * 1024
-_BY_NAME: Final = {column.name: column for column in COLUMNS}
-_NEEDED: Final = tuple(column.name for column in COLUMNS if not column.optional)
-_Row = dict[str, Any]
-
-
-class ImportFileError(SwitchgearError):
-    """The file is not what an export writes; *str()* of it names the line and says what is valid."""
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,14 +39,14 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
 def import_attempts(
     engine: Engine, file: Path, *, now_us: int, by: str, progress: Callable[[int], None] = lambda _: None
 ) -> Imported:
-    """Add the attempts in *file*, a CSV or JSON lines as *export* writes them, and count them in every sum.
+    """Add the attempts in *file*, CSV, JSON lines or Parquet as *export* writes them, and count them in every sum.
 
     An attempt whose call and number are in the ledger already is left as it is. All is one transaction,
     so the ledger must be opened alone.
 
     Args:
         engine: the ledger.
-        file: ``.jsonl`` or ``.ndjson``: JSON lines; anything else: CSV.
+        file: its name says what it is; see ``import_files.rows_of``.
         now_us: epoch microseconds, for the audit trail; so is *by*.
         by: who imports.
         progress: is told how many lines were read since it was told last.
@@ -66,7 +57,7 @@ def import_attempts(
     """
     added = known = 0
     tally = Tally()
-    with _rows_of(file) as rows, changing(engine) as connection:
+    with rows_of(file) as rows, changing(engine) as connection:
         edge = pruned_before(connection)
         while page := list(islice(rows, _PAGE)):
             _refuse_pruned(page, edge, file)
@@ -85,82 +76,7 @@ def import_attempts(
     return Imported(added=added, known=known)
 
 
-@contextmanager
-def _rows_of(file: Path) -> Iterator[Iterator[tuple[int, _Row]]]:
-    """Yield the attempts in *file* as the ledger has them, each with its line."""
-    read = _json_lines if file.suffix.lower() in {".jsonl", ".ndjson"} else _csv_lines
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            yield _converted(read(lines, file), file)
-    except OSError as error:
-        msg = f"{file}: can't be read: {error.strerror}"
-        raise ImportFileError(msg) from None
-    except UnicodeDecodeError:
-        msg = f"{file}: is not UTF-8 text; an import reads CSV or JSON lines as `ledger export` writes them"
-        raise ImportFileError(msg) from None
-
-
-def _csv_lines(lines: Iterable[str], file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    csv.field_size_limit(_LONGEST_FIELD)
-    table = csv.reader(lines, strict=True)
-    try:
-        header = next(table, [])
-        _check_columns(header, file, 1)
-        for cells in table:
-            if len(cells) != len(header):
-                msg = f"{file}:{table.line_num}: has {len(cells)} columns, the first line has {len(header)}"
-                raise ImportFileError(msg)
-            yield table.line_num, dict(zip(header, (cell or None for cell in cells), strict=True))
-    except csv.Error as error:
-        msg = f"{file}:{table.line_num}: is not CSV: {error}"
-        raise ImportFileError(msg) from None
-
-
-def _json_lines(lines: Iterable[str], file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    decoder = msgspec.json.Decoder(dict[str, Any])
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            found = decoder.decode(line)
-        except msgspec.MsgspecError as error:
-            msg = f"{file}:{number}: is not one JSON object: {error}"
-            raise ImportFileError(msg) from None
-        _check_columns(list(found), file, number)
-        yield number, found
-
-
-def _check_columns(names: list[str], file: Path, line: int) -> None:
-    unknown = [name for name in names if name not in _BY_NAME]
-    missing = [name for name in _NEEDED if name not in names]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    problems = [
-        f"{word} {', '.join(map(repr, found))}"
-        for word, found in (("unknown:", unknown), ("missing:", missing), ("twice:", twice))
-        if found
-    ]
-    if problems:
-        msg = f"{file}:{line}: other columns than an export has ({'; '.join(problems)}). Valid: {', '.join(_BY_NAME)}"
-        raise ImportFileError(msg)
-
-
-def _converted(lines: Iterable[tuple[int, Mapping[str, Any]]], file: Path) -> Iterator[tuple[int, _Row]]:
-    for number, found in lines:
-        row: _Row = {}
-        for name, column in _BY_NAME.items():
-            value = found.get(name)
-            try:
-                if value is None and not column.optional:
-                    msg = "is empty"
-                    raise FieldError(msg)  # noqa: TRY301 - told like every other problem of the field
-                row[column.of] = None if value is None else column.read(value)
-            except FieldError as error:
-                msg = f"{file}:{number}: {name}: {error}"
-                raise ImportFileError(msg) from None
-        yield number, row
-
-
-def _refuse_pruned(page: Iterable[tuple[int, _Row]], edge: int | None, file: Path) -> None:
+def _refuse_pruned(page: Iterable[tuple[int, Row]], edge: int | None, file: Path) -> None:
     """Attempts from before the last pruning may be in the sums already; nobody can tell."""
     for number, row in page:
         if edge is not None and row["started_at"] < edge:
@@ -171,7 +87,7 @@ def _refuse_pruned(page: Iterable[tuple[int, _Row]], edge: int | None, file: Pat
             raise ImportFileError(msg)
 
 
-def _unknown(connection: Connection, rows: Iterable[_Row]) -> list[_Row]:
+def _unknown(connection: Connection, rows: Iterable[Row]) -> list[Row]:
     wanted = {(row["call_id"], row["attempt"]): row for row in reversed(list(rows))}
     calls = {call_id for call_id, _ in wanted}
     query = select(attempts.c.call_id, attempts.c.attempt).where(attempts.c.call_id.in_(calls))

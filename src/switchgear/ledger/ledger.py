@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from switchgear.clock import Clock, Moment
-    from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed
+    from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed, ShadowExceeded
     from switchgear.ledger.books import Record
     from switchgear.ledger.commit import Commit
     from switchgear.ledger.engine import Durability
+    from switchgear.ledger.keeper import OnError, Outage
     from switchgear.ledger.lock import LedgerLock
     from switchgear.ledger.reader import LedgerReader
     from switchgear.ledger.recovery import BreakerMemory, LimitMemory, RecentCalls, Spend
-    from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled
+    from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled, Entry
     from switchgear.ledger.writer import Writer
 
 __all__ = ["Ledger"]
@@ -47,7 +48,15 @@ class Ledger:
         self._next_sweep = 0
 
     @classmethod
-    def open(cls, url: str, *, clock: Clock, durability: Durability = "process", writable: bool = True) -> Ledger:
+    def open(
+        cls,
+        url: str,
+        *,
+        clock: Clock,
+        durability: Durability = "process",
+        on_error: OnError = "refuse",
+        writable: bool = True,
+    ) -> Ledger:
         """Open the ledger at *url*, e.g. ``sqlite:///switchgear.db``; ``sqlite://`` is one in memory.
 
         ``postgresql+psycopg://USER@HOST/DATABASE`` is one that many processes may write to at once. A
@@ -57,6 +66,8 @@ class Ledger:
             url: where it is kept.
             clock: tells when orphans were found.
             durability: what a commit survives: ``process`` (kill -9) or ``power`` as well.
+            on_error: what happens to calls while it can't be written: ``refuse`` lets none go,
+                ``allow`` keeps them in memory until it can; see *Writer*.
             writable: False reads an existing ledger and changes nothing, also while another
                 process writes to it.
 
@@ -65,7 +76,7 @@ class Ledger:
                 version of the schema, not a database, ...
             ConfigError: the package for this kind of database is not installed.
         """
-        from switchgear.ledger.engine import translated
+        from switchgear.ledger.engine import on_damage, translated
         from switchgear.ledger.home import books_of, home_of
         from switchgear.ledger.migrate import check
         from switchgear.ledger.reader import LedgerReader
@@ -85,7 +96,8 @@ class Ledger:
                     books = books_of(engine)
                     undo.callback(books.close)
                     orphans = books.settle_orphans(now_us=clock.moment().wall)
-                    writer = Writer(books)
+                    writer = Writer(books, clock=clock, on_error=on_error)
+                    on_damage(engine, writer.damaged)
             undo.pop_all()
         return cls(engine, reader=LedgerReader(engine), writer=writer, lock=lock, orphans=orphans)
 
@@ -105,7 +117,7 @@ class Ledger:
         """Record a call that the gate turned away."""
         return self._submit(row)
 
-    def record(self, event: BreakerChanged | BudgetChanged | BudgetCrossed) -> Commit:
+    def record(self, event: BreakerChanged | BudgetChanged | BudgetCrossed | ShadowExceeded | Entry) -> Commit:
         """Record an event. What happens to calls is in their rows already."""
         return self._submit(event)
 
@@ -153,9 +165,23 @@ class Ledger:
         return self._writer is not None and self._writer.healthy
 
     @property
-    def last_error(self) -> str | None:
-        """Why the last transaction failed; None when it did not."""
-        return None if self._writer is None else self._writer.last_error
+    def outage(self) -> Outage | None:
+        """The time in which nothing can be written, while it lasts."""
+        return None if self._writer is None else self._writer.outage
+
+    @property
+    def problem(self) -> str | None:
+        """Why no call may go, as a phrase; None: calls may go."""
+        outage = self.outage
+        if outage is None:
+            return None if self.healthy else "it is closed"
+        return outage.sentence if outage.on_error == "refuse" else None
+
+    @property
+    def warning(self) -> str | None:
+        """What is not recorded although calls go, as a phrase; None: all is."""
+        outage = self.outage
+        return outage.sentence if outage is not None and outage.on_error == "allow" else None
 
     def close(self) -> None:
         """Commit all that was submitted, and let go of the file; the second time does nothing."""

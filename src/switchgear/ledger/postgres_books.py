@@ -55,6 +55,10 @@ class PostgresBooks:
         self._suspects: frozenset[int] = frozenset()
         self._connection = self._connected()
 
+    @property
+    def name(self) -> str:
+        return shown(self._engine.url)
+
     def enter(self, records: Sequence[Record]) -> dict[int, LedgerError]:
         for record in records:
             if isinstance(record, OrphanSweep):
@@ -70,6 +74,13 @@ class PostgresBooks:
 
     def is_fault(self, error: BaseException) -> bool:
         return concerns_storage(error)
+
+    def is_damage(self, error: BaseException) -> bool:  # noqa: ARG002 - of the protocol
+        # Its pages are the server's own business: an error that tells of them may end by itself.
+        return False
+
+    def hurry(self, *, on: bool) -> None:
+        """Nothing to do: other writers are waited for no longer than a statement may take."""
 
     def explain(self, error: BaseException) -> LedgerError:
         return explain(error, url=self._engine.url)

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, text
 
 from switchgear.ledger.engine import POSTGRES, reading
 from switchgear.ledger.schema import BUCKET_US, NOT_OK, SUMS, attempts, events, job_totals, metadata, rollups
+from switchgear.ledger.trail import TrailReader
 from switchgear.ledger.usage_queries import UsageReader
 from switchgear.ledger.views import CallFilter, CallPage, CallRow, EventRow, Totals
 
@@ -35,11 +36,13 @@ class LedgerReader:
 
     Attributes:
         usage: what reports of usage and cost ask.
+        trail: the audit trail.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine: Final = engine
         self.usage: Final = UsageReader(engine)
+        self.trail: Final = TrailReader(engine)
 
     def calls(self, where: CallFilter | None = None, *, limit: int = 50, after: str | None = None) -> CallPage:
         """Return attempts, newest first.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from switchgear.calls import Call, CallStatus, Refusal, Usage
 
-__all__ = ["AttemptRefused", "AttemptReserved", "AttemptSettled", "OrphanSweep"]
+__all__ = ["AttemptRefused", "AttemptReserved", "AttemptSettled", "Entry", "OrphanSweep"]
 
 
 class AttemptReserved(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,3 +55,19 @@ class OrphanSweep(msgspec.Struct, frozen=True, kw_only=True):
     """Not a record but a turn of the writer: settle what dead peers left on the wire. *at*: epoch microseconds."""
 
     at: int
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the audit trail that is no event of the gate.
+
+    Attributes:
+        kind: one of ``switchgear.ledger.trail.KINDS``.
+        subject: what it is about, e.g. ``ledger`` or a process.
+        at: epoch microseconds.
+        what: its facts; ``actor`` says who, ``reason`` why.
+    """
+
+    kind: str
+    subject: str
+    at: int
+    what: Mapping[str, object]

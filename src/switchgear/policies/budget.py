@@ -49,6 +49,7 @@ class BudgetRule(msgspec.Struct, frozen=True, kw_only=True):
         action: what happens to a call that does not fit.
         degrade_to: the cheaper model that such a call is tried with, for the action ``degrade``.
         reserve: what a call holds before it goes out; ``expected`` makes the limit a soft one.
+        shadow: what it would do is counted, and not done.
         thresholds: shares of the limit whose crossing is reported.
         marks: the least spending that passes each threshold, rising; worked out here.
     """
@@ -64,6 +65,7 @@ class BudgetRule(msgspec.Struct, frozen=True, kw_only=True):
     action: Action = "fail"
     degrade_to: str | None = None
     reserve: Reserve = "worst_case"
+    shadow: bool = False
     thresholds: tuple[float, ...] = (0.75, 0.9, 1.0)
     marks: tuple[int, ...] = ()
 

@@ -45,9 +45,9 @@ class Bound(msgspec.Struct, frozen=True, gc=False):
         """Return what it will hold when those in line have gone."""
         return Outlook(self.window, now.mono) if isinstance(self.window, Window) else DayOutlook(self.window, now)
 
-    def usage(self, now: Moment) -> tuple[int, int | None]:
-        """Return what counts at *now*, and the instant when one unit is free, None for now."""
-        ready = self.outlook(now).ready(1, now.mono)
+    def usage(self, now: Moment, units: int = 1) -> tuple[int, int | None]:
+        """Return what counts at *now*, and the instant when *units* are free, None for now."""
+        ready = self.outlook(now).ready(units, now.mono)
         return self.used(now), ready if ready > now.mono else None
 
 

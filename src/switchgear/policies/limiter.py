@@ -8,6 +8,7 @@ or than its patience.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Final
 
 from switchgear.clock import micros
@@ -115,6 +116,11 @@ class Limiter:
         at, rule = self._earliest(tokens, now)
         return self._denial(rule, tokens, at, now) if at > now.mono else None
 
+    def rehearsal(self) -> Limiter:
+        """Return a twin to try a call on: nothing of it reaches this one, or anybody in line."""
+        kept = {id(rule): rule for rule in self.rules}  # rules are told apart by identity
+        return deepcopy(self, {**kept, id(self.wakers): [], id(self._plan): None})
+
     def resume(self, slot: int, now: Moment) -> Grant | Queued | LimitDenial | None:
         """Ask again with *slot*: the grant if its time has come. None: there is no such slot."""
         waiter = self._slots.get(slot)
@@ -192,10 +198,10 @@ class Limiter:
                 self._pace.lift(quota.unit)
         self._freed(now)
 
-    def usage(self, now: Moment) -> list[tuple[LimitRule, int, int | None]]:
-        """Return for each limit: the rule, what is used, and when one unit is free (None: now)."""
+    def usage(self, now: Moment, tokens: int = 1) -> list[tuple[LimitRule, int, int | None]]:
+        """Return for each limit: the rule, what is used, and when a call of *tokens* fits by it alone (None: now)."""
         self._catch_up(now)
-        rows = [(bound.rule, *bound.usage(now)) for bound in self._bounds.each]
+        rows = [(bound.rule, *bound.usage(now, tokens if bound.by_token else 1)) for bound in self._bounds.each]
         if self._concurrent is not None:
             rows.append((self._concurrent, self._in_flight, None))
         return rows

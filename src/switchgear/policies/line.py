@@ -6,7 +6,8 @@ somebody needs to know. Whatever changes a window, the order or the pace makes a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, Final
 
 from switchgear.policies.window import NEVER
 
@@ -50,6 +51,13 @@ class Waiter:
         self.slot = 0
         self.go_at = self.told = deadline
         self.never = False
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Waiter:
+        """Return its place in the line; whoever stands there is not woken for it."""
+        twin = Waiter(self.tokens, self.asked, self.deadline, self.priority, self.lease)
+        twin.rule = deepcopy(self.rule, memo)
+        twin.slot, twin.go_at, twin.told, twin.never = self.slot, self.go_at, self.told, self.never
+        return twin
 
 
 class Plan:

@@ -55,6 +55,14 @@ class Pots:
         pot = self._pots.get(value)
         return self._make(value, now.mono) if pot is None else pot
 
+    def peek(self, value: str | None, now: Moment) -> Pot:
+        """Return the pot that *at* would give, to look at: one that is not there is not made."""
+        end = self.period.end
+        if end is not None and now.wall >= end:
+            self._begin(now)
+        pot = self._pots.get(value)
+        return self._revived(self._quiet.get(value, 0), now.mono) if pot is None else pot
+
     def leave(self, value: str | None, pot: Pot, now: Moment) -> None:
         """Take note that nobody looks at *pot* any more, which *at* gave for *value*."""
         if value is not None and not pot.holders and pot.idle(now.mono) and self._pots.get(value) is pot:

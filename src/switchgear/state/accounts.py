@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from switchgear.events import BudgetCrossed
+from switchgear.events import BudgetCrossed, ShadowExceeded
 from switchgear.policies.budget_refusal import denial_of, over_budget
 from switchgear.policies.pots import Pots
 from switchgear.state.base import Account, BudgetView
+from switchgear.state.explanation import BudgetAsked
+from switchgear.state.shading import turned_away
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,10 +35,17 @@ class Hold:
 
 
 class Accounts:
-    """Every budget with its pots."""
+    """Every budget with its pots.
+
+    Attributes:
+        shades: whether any of them is a shadow budget.
+        shaded: what the last *room* has found no room for in shadow budgets, until *shade* or *leave*.
+    """
 
     def __init__(self, rules: Iterable[BudgetRule], now: Moment) -> None:
         self._budgets: Final = {rule.name: Pots(rule, now) for rule in rules}
+        self.shades: Final = any(pots.rule.shadow for pots in self._budgets.values())
+        self.shaded: list[Hold] = []
 
     def room(self, request: AdmissionRequest, now: Moment) -> list[Hold] | Refusal:
         """Return what *request* would hold, or the first budget's no. Then either *hold* it or *leave* it."""
@@ -52,6 +61,9 @@ class Accounts:
                 amount = _expected(rule, request)
             holds.append(Hold(account, pots, pot, amount))
             if not pot.fits(amount, now.mono):
+                if rule.shadow:
+                    self.shaded.append(holds.pop())
+                    continue
                 if not (request.can_degrade and pots.rule.action == "degrade"):
                     pot.refused += 1
                 refusal = _refusal(request.service, holds[-1], amount, now)
@@ -59,13 +71,38 @@ class Accounts:
                 return refusal
         return holds
 
+    def look(self, request: AdmissionRequest, now: Moment) -> tuple[BudgetAsked, ...]:
+        """Return what *room* would find in each budget; nothing is held or counted."""
+        asked: list[BudgetAsked] = []
+        for account in request.accounts:
+            pots = self._budgets.get(account.budget)
+            if pots is None:
+                continue
+            pot = pots.peek(account.value, now)
+            needed = _needed(pots.rule, request)
+            hold = Hold(account, pots, pot, needed)
+            refusal = None if pot.fits(needed, now.mono) else _refusal(request.service, hold, needed, now)
+            asked.append(BudgetAsked(view=_view(account, pot, now), needed=needed, refusal=refusal))
+        return tuple(asked)
+
     def hold(self, holds: Sequence[Hold]) -> None:
         """Reserve what *room* has found room for."""
         for hold in holds:
             hold.pot.reserve(hold.amount)
 
+    def shade(self, service: str, now: Moment) -> list[ShadowExceeded]:
+        """Count the call that goes where shadow budgets would have turned it away; return what is to be told."""
+        shaded, self.shaded = self.shaded, []
+        events: list[ShadowExceeded] = []
+        for hold in shaded:
+            events += turned_away(service, hold.account, hold.pot, hold.amount, now)
+        self.leave(shaded, now)
+        return events
+
     def leave(self, holds: Sequence[Hold], now: Moment) -> None:
         """Forget pots that nothing is held in and nothing was counted in."""
+        if self.shaded:
+            holds, self.shaded = [*holds, *self.shaded], []
         for hold in holds:
             if hold.account.value is not None:
                 hold.pots.leave(hold.account.value, hold.pot, now)
@@ -91,7 +128,11 @@ class Accounts:
     def extend(self, service: str, holds: Sequence[Hold], cost: int | None, tokens: int, now: Moment) -> Refusal | None:
         """Hold as much as *cost* and *tokens* in each budget that reserves the worst case, or say which can't."""
         found = [(hold, (tokens if hold.pot.rule.unit == "tokens" else cost or 0) - hold.amount) for hold in holds]
-        short = [(hold, more) for hold, more in found if more > 0 and hold.pot.rule.reserve == "worst_case"]
+        short = [
+            (hold, more)
+            for hold, more in found
+            if more > 0 and hold.pot.rule.reserve == "worst_case" and not hold.pot.rule.shadow
+        ]
         for hold, more in short:
             if not hold.pot.fits(more, now.mono):
                 hold.pot.refused += 1
@@ -131,6 +172,12 @@ class Accounts:
         return tuple(sorted(views, key=lambda view: (view.budget, view.value or "")))
 
 
+def _needed(rule: BudgetRule, request: AdmissionRequest) -> int:
+    if rule.reserve == "expected":
+        return _expected(rule, request)
+    return request.tokens if rule.unit == "tokens" else request.cost or 0
+
+
 def _expected(rule: BudgetRule, request: AdmissionRequest) -> int:
     usd = rule.unit == "usd"
     expected = request.expected_cost if usd else request.expected_tokens
@@ -153,6 +200,7 @@ def _crossings(account: Account, pot: Pot, shares: tuple[float, ...], now: Momen
             limit=pot.rule.limit,
             unit=pot.rule.unit,
             at=now.wall,
+            shadow=pot.rule.shadow,
         )
         for share in shares
     ]
@@ -175,4 +223,5 @@ def _view(account: Account, pot: Pot, now: Moment) -> BudgetView:
         unpriced=pot.unpriced,
         refused=pot.refused,
         reserve=rule.reserve,
+        shadow=rule.shadow,
     )

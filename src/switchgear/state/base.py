@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from switchgear.calls import Outcome
     from switchgear.clock import Moment
+    from switchgear.state.explanation import Explanation
 
 __all__ = [
     "Account",
@@ -138,7 +139,8 @@ class LimitView(msgspec.Struct, frozen=True, kw_only=True):
     """One limit of a service: *used* of *limit*, in *unit*; *window* in microseconds (0: in flight now).
 
     *waiting* counts callers queued for the service; *free_at* is the epoch microsecond when one
-    unit is free again, None when it is now.
+    unit is free again, None when it is now. *shadow*: it is evaluated and not enforced; it would
+    have made *would_wait* calls wait, and refused *would_refuse*, since the start.
     """
 
     service: str
@@ -149,6 +151,9 @@ class LimitView(msgspec.Struct, frozen=True, kw_only=True):
     window: int
     waiting: int
     free_at: int | None
+    shadow: bool = False
+    would_wait: int = 0
+    would_refuse: int = 0
 
 
 class BudgetView(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,6 +168,7 @@ class BudgetView(msgspec.Struct, frozen=True, kw_only=True):
             of ``each`` since it was last heard of.
         reserve: what *reserved* holds for a call: its ``worst_case``, or what is ``expected`` of it,
             which can turn out to be too little.
+        shadow: it is evaluated and not enforced; *refused* are the calls that it would have turned away.
     """
 
     budget: str
@@ -179,6 +185,7 @@ class BudgetView(msgspec.Struct, frozen=True, kw_only=True):
     unpriced: int
     refused: int
     reserve: str = "worst_case"
+    shadow: bool = False
 
     @property
     def remaining(self) -> int:
@@ -275,6 +282,12 @@ class State(Protocol):
         room. None: the call may go on; so too when it is settled already.
         """
 
+    def explain(self, request: AdmissionRequest, now: Moment) -> Explanation:
+        """Return what *admit* would answer to *request*, with all the numbers that it would look at.
+
+        Nothing is consumed, counted or told: no number of any view changes by it.
+        """
+
     def set_limit(self, budget: str, limit: int, now: Moment) -> tuple[int, tuple[BudgetCrossed, ...]]:
         """Give *budget*, for every value of its ``each``, another *limit* in its unit, at once.
 
@@ -327,6 +340,9 @@ class AsyncState(State, Protocol):
 
     async def aextend(self, admission: Admission, cost: int | None, tokens: int, now: Moment) -> Refusal | None:
         """Hold more for a call in flight; see *State.extend*."""
+
+    async def aexplain(self, request: AdmissionRequest, now: Moment) -> Explanation:
+        """Return what *admit* would answer; see *State.explain*."""
 
     async def apoll(self, now: Moment) -> tuple[Event, ...]:
         """Let time take its effect; see *State.poll*."""

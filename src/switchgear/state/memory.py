@@ -19,9 +19,13 @@ from switchgear.events import BreakerChanged
 from switchgear.locks import patiently
 from switchgear.policies.breaker import Breaker, BreakerRule, Change, Permit
 from switchgear.policies.limiter import Grant, LimitDenial, Limiter, LimitRule, Queued
+from switchgear.policies.shadow import ShadowLimits
 from switchgear.state import refusals
 from switchgear.state.accounts import Accounts, Hold
-from switchgear.state.base import Admission, BreakerView, LimitView, Waiting
+from switchgear.state.base import Admission, Waiting
+from switchgear.state.memory_views import breaker_view, limit_views
+from switchgear.state.rehearsal import rehearse
+from switchgear.state.shading import meet
 from switchgear.state.twins import Twins
 
 if TYPE_CHECKING:
@@ -31,31 +35,34 @@ if TYPE_CHECKING:
     from switchgear.clock import Moment
     from switchgear.events import BudgetCrossed, Event
     from switchgear.policies.budget import BudgetRule
-    from switchgear.state.base import AdmissionRequest, BudgetView, History
+    from switchgear.state.base import AdmissionRequest, BreakerView, BudgetView, History, LimitView
+    from switchgear.state.explanation import Explanation
 
 __all__ = ["MemoryState", "ServiceRules"]
 
 
 class ServiceRules(msgspec.Struct, frozen=True, kw_only=True):
-    """The rules of one service."""
+    """The rules of one service; those of *shadow* are evaluated and not enforced."""
 
     limits: tuple[LimitRule, ...]
     breaker: BreakerRule
+    shadow: tuple[LimitRule, ...] = ()
 
 
 class _Service:
-    __slots__ = ("breaker", "limiter", "since")
+    __slots__ = ("breaker", "limiter", "shadow", "since")
 
     def __init__(self, rules: ServiceRules) -> None:
         self.limiter: Final = Limiter(rules.limits)
         self.breaker: Final = Breaker(rules.breaker)
+        self.shadow: Final = ShadowLimits(rules.shadow) if rules.shadow else None
         self.since: int | None = None  # epoch microseconds of the last change; None: never changed
 
 
 class _Held:
     """What one admission holds."""
 
-    __slots__ = ("grant", "holds", "permit", "service", "since", "tokens")
+    __slots__ = ("grant", "holds", "permit", "service", "shadow", "since", "tokens")
 
     def __init__(
         self, service: _Service, grant: Grant, permit: Permit, tokens: int, holds: list[Hold], since: int
@@ -66,6 +73,7 @@ class _Held:
         self.permit = permit
         self.tokens = tokens
         self.holds: Final = holds
+        self.shadow: Grant | None = None
 
 
 class _Inside:
@@ -100,6 +108,7 @@ class MemoryState(Twins):
         self._late: Final[deque[Callable[[], _Service | None]]] = deque()
         self._services: Final = {name: _Service(rules) for name, rules in sorted(services.items())}
         self._accounts: Final = Accounts(budgets, started)
+        self._shades: Final = self._accounts.shades or any(rules.shadow for rules in services.values())
         self._held: dict[int, _Held] = {}
         self._slots: dict[int, tuple[_Service, int]] = {}
         self._next = 1
@@ -159,39 +168,41 @@ class MemoryState(Twins):
             for past in history.calls:
                 if past.service in self._services:
                     at = now.mono - (now.wall - past.at)
-                    self._services[past.service].limiter.remember(min(at, now.mono), past.requests, past.tokens, now)
+                    service = self._services[past.service]
+                    for limits in (service.limiter, *([] if service.shadow is None else [service.shadow.limiter])):
+                        limits.remember(min(at, now.mono), past.requests, past.tokens, now)
             self._accounts.restore(history.limits, history.spend, now)
             for memory in history.breakers:
-                service = self._services.get(memory.service)
-                if service is not None and memory.state in {"open", "half_open"}:
+                known = self._services.get(memory.service)
+                if known is not None and memory.state in {"open", "half_open"}:
                     until = now.mono if memory.until is None else now.mono - (now.wall - memory.until)
-                    service.breaker.remember(until=until, opened_times=memory.opened_times, reason=memory.reason)
-                    service.since = memory.at
+                    known.breaker.remember(until=until, opened_times=memory.opened_times, reason=memory.reason)
+                    known.since = memory.at
 
     def breakers(self, now: Moment) -> Sequence[BreakerView]:
         with self._inside:
-            return tuple(self._breaker_view(name, service, now) for name, service in self._services.items())
+            return tuple(self._circuit(name, service, now) for name, service in self._services.items())
 
     def limits(self, now: Moment) -> Sequence[LimitView]:
         with self._inside:
-            return tuple(
-                LimitView(
-                    service=name,
-                    rule=rule.name,
-                    unit=rule.unit,
-                    limit=rule.limit,
-                    used=used,
-                    window=rule.window_us,
-                    waiting=service.limiter.waiting,
-                    free_at=None if free_at is None else now.wall + free_at - now.mono,
-                )
-                for name, service in self._services.items()
-                for rule, used, free_at in sorted(service.limiter.usage(now), key=lambda row: row[0].name)
-            )
+            return tuple(view for name, service in self._services.items() for view in _limits(name, service, now))
 
     def budgets(self, now: Moment) -> Sequence[BudgetView]:
         with self._inside:
             return self._accounts.views(now)
+
+    def explain(self, request: AdmissionRequest, now: Moment) -> Explanation:
+        service = self._services[request.service]
+        with self._inside:
+            return rehearse(
+                request,
+                now,
+                limiter=service.limiter,
+                breaker=service.breaker,
+                accounts=self._accounts,
+                shadow=service.shadow,
+                circuit=self._circuit(request.service, service, now),
+            )
 
     def poll(self, now: Moment) -> tuple[Event, ...]:
         """Let open breakers whose time has come go half-open; return the events of it."""
@@ -241,6 +252,8 @@ class MemoryState(Twins):
             return None
         held.service.breaker.record(held.permit, "neutral", now.mono)
         held.service.limiter.cancel(held.grant, now)
+        if held.shadow is not None and held.service.shadow is not None:
+            held.service.shadow.limiter.cancel(held.shadow, now)
         self._accounts.release(held.holds, now)
         return held.service
 
@@ -288,13 +301,24 @@ class MemoryState(Twins):
             return Waiting(slot=number, go_at=place.go_at, rule=place.rule.name)
         self._accounts.hold(holds)
         permit = breaker.take(now.mono) if leave is None else leave
-        self._held[number] = _Held(service, place, permit, request.tokens, holds, now.mono)
+        held = self._held[number] = _Held(service, place, permit, request.tokens, holds, now.mono)
+        if self._shades:
+            self._shade(held, request, now)
         return Admission(number=number, service=name, events=self._drain() if self._events else ())
+
+    def _shade(self, held: _Held, request: AdmissionRequest, now: Moment) -> None:
+        """Ask shadow rules about a call that goes."""
+        if held.service.shadow is not None:
+            held.shadow, told = meet(held.service.shadow, request, now)
+            self._events += told
+        self._events += self._accounts.shade(request.service, now)
 
     @staticmethod
     def _settle_limits(held: _Held, tokens: int, outcome: Outcome, now: Moment) -> None:
         limiter = held.service.limiter
         limiter.settle(held.grant, tokens, now)
+        if held.shadow is not None and held.service.shadow is not None:
+            held.service.shadow.limiter.settle(held.shadow, tokens, now)
         if outcome.quotas:
             limiter.observe(outcome.quotas, now)
         if outcome.retry_after is not None and outcome.verdict == "failure":
@@ -353,24 +377,10 @@ class MemoryState(Twins):
             )
         )
 
-    def _breaker_view(self, name: str, service: _Service, now: Moment) -> BreakerView:
-        breaker = service.breaker
-        calls, failed, probes = breaker.counts(now.mono)
-        ready = breaker.state == "open" and now.mono >= breaker.until
-        return BreakerView(
-            service=name,
-            state="half_open" if ready else breaker.state,
-            since=service.since if service.since is not None else self._started,
-            failures=breaker.failures,
-            failure_threshold=breaker.rule.failure_threshold,
-            calls=calls,
-            failed=failed,
-            failure_rate=breaker.rule.failure_rate,
-            minimum_calls=breaker.rule.minimum_calls,
-            opened_times=breaker.opened_times,
-            rejected=breaker.rejected,
-            next_probe_at=now.wall + breaker.until - now.mono if breaker.state == "open" and not ready else None,
-            probes=probes,
-            max_probes=breaker.rule.probes,
-            reason=breaker.reason,
-        )
+    def _circuit(self, name: str, service: _Service, now: Moment) -> BreakerView:
+        return breaker_view(name, service.breaker, self._started if service.since is None else service.since, now)
+
+
+def _limits(name: str, service: _Service, now: Moment) -> list[LimitView]:
+    views = limit_views(name, service.limiter, now)
+    return views if service.shadow is None else views + limit_views(name, service.shadow.limiter, now, service.shadow)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from switchgear.clock import MICROS, Moment, SystemClock
 from switchgear.errors import ConfigError, StateError
 from switchgear.state.base import History
+from switchgear.state.redis_explained import decode_answer, explanation_of
 from switchgear.state.redis_fallback import Fallback, WhenDown
 from switchgear.state.redis_keeper import Keeper
 from switchgear.state.redis_link import Link, Unreachable
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
     from switchgear.events import BudgetCrossed, Event
     from switchgear.policies.budget import BudgetRule
     from switchgear.state.base import Admission, AdmissionRequest, BreakerView, BudgetView, LimitView, Waiting
+    from switchgear.state.explanation import Explanation
     from switchgear.state.memory import ServiceRules
+    from switchgear.state.redis_explained import Answer
     from switchgear.state.redis_payloads import Ask, Finish
     from switchgear.state.redis_replies import Seen
     from switchgear.state.redis_session import Steps
@@ -45,6 +48,7 @@ __all__ = ["RedisState", "WhenDown"]
 _log = logging.getLogger("switchgear.state")
 
 _POLL_EVERY: Final = 500_000
+_DECODERS: Final[Mapping[str, Callable[[bytes], object]]] = {"views": decode_views, "explain": decode_answer}
 
 
 class RedisState:
@@ -145,6 +149,10 @@ class RedisState:
         refusal: Refusal | None = self._run(self._session.extend(admission.number, cost, tokens, now))
         return refusal
 
+    def explain(self, request: AdmissionRequest, now: Moment) -> Explanation:
+        answer: Answer = self._run(self._session.explain(request, now))
+        return explanation_of(answer, request, self._rules, self._started.wall)
+
     def set_limit(self, budget: str, limit: int, now: Moment) -> tuple[int, tuple[BudgetCrossed, ...]]:
         self._check_limit(limit)
         changed: tuple[int, tuple[BudgetCrossed, ...]] = self._run(self._session.set_limit(budget, limit, now))
@@ -205,6 +213,10 @@ class RedisState:
     async def aextend(self, admission: Admission, cost: int | None, tokens: int, now: Moment) -> Refusal | None:
         refusal: Refusal | None = await self._arun(self._session.extend(admission.number, cost, tokens, now))
         return refusal
+
+    async def aexplain(self, request: AdmissionRequest, now: Moment) -> Explanation:
+        answer: Answer = await self._arun(self._session.explain(request, now))
+        return explanation_of(answer, request, self._rules, self._started.wall)
 
     async def apoll(self, now: Moment) -> tuple[Event, ...]:
         if self._polls(now):
@@ -379,4 +391,4 @@ def _on_loop() -> bool:
 
 
 def _decoded(ask: Ask, raw: bytes) -> object:
-    return decode_views(raw) if ask.verb == "views" else decode(raw)
+    return _DECODERS.get(ask.verb, decode)(raw)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Link", "Stale", "Unreachable", "namespace_of"]
 
-_PARTS: Final = ("cells", "last_calls", "pace", "limiter", "breaker", "budget", "store")
+_PARTS: Final = ("cells", "last_calls", "pace", "limiter", "breaker", "budget", "shadow", "store")
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9_.:-]+")
 
 

@@ -139,6 +139,17 @@ class Payloads:
             can_degrade=request.can_degrade,
         )
 
+    def question(self, request: AdmissionRequest, at: Moment) -> Ask:
+        """Ask what the answer to *request* would be."""
+        return self._ask(
+            "explain",
+            at,
+            **_need(request),
+            service=self._rules.service(request.service),
+            max_wait=request.max_wait_us,
+            accounts=self._accounts(request.accounts, at),
+        )
+
     def withdrawal(self, number: int, service: str, at: Moment) -> Ask:
         """Give the place of *number* back."""
         return self._ask("withdraw", at, number=number, service=self._rules.service(service))

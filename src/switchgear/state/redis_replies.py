@@ -9,7 +9,7 @@ import msgspec
 
 from switchgear.calls import Unit
 from switchgear.clock import Moment
-from switchgear.events import BreakerChanged, BudgetCrossed
+from switchgear.events import BreakerChanged, BudgetCrossed, ShadowExceeded
 from switchgear.policies.breaker import Breaker, Rejection
 from switchgear.policies.budget_refusal import BudgetDenial, over_budget
 from switchgear.policies.limit_rule import LimitDenial, LimitRule
@@ -23,7 +23,22 @@ if TYPE_CHECKING:
     from switchgear.events import Event
     from switchgear.state.redis_rules import Rules
 
-__all__ = ["Reply", "Seen", "Views", "crossings_of", "decode", "decode_views", "events_of", "refusal_of", "views_of"]
+__all__ = [
+    "AccountSeen",
+    "Reply",
+    "Seen",
+    "ServiceSeen",
+    "Views",
+    "breaker_of",
+    "budget_of",
+    "crossings_of",
+    "decode",
+    "decode_views",
+    "events_of",
+    "limits_of",
+    "refusal_of",
+    "views_of",
+]
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,13 +75,18 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     crossings: list[dict[str, Any]] = []
 
 
-class _ServiceView(msgspec.Struct, frozen=True, kw_only=True):
+class ServiceSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """One service, as a script sees it."""
+
     breaker: dict[str, Any]
     limits: list[tuple[str, int, int]]
     waiting: int
+    shadow: tuple[tuple[str, int, int, int, int], ...] = ()
 
 
-class _AccountView(msgspec.Struct, frozen=True, kw_only=True):
+class AccountSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """One account, as a script sees it."""
+
     budget: str
     spent: int
     reserved: int
@@ -82,8 +102,8 @@ class Views(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that can be looked at."""
 
     now: int
-    services: dict[str, _ServiceView] | list[None]  # a script can't tell an empty map from an empty list
-    accounts: list[_AccountView]
+    services: dict[str, ServiceSeen] | list[None]  # a script can't tell an empty map from an empty list
+    accounts: list[AccountSeen]
 
 
 _REPLIES: Final = msgspec.msgpack.Decoder(Reply)
@@ -113,6 +133,8 @@ def crossings_of(rows: Iterable[dict[str, Any]]) -> tuple[BudgetCrossed, ...]:
 def _event(row: dict[str, Any]) -> Event:
     if row["kind"] == "budget":
         return _crossing(row)
+    if row["kind"] == "shadow":
+        return ShadowExceeded(**{name: value for name, value in row.items() if name != "kind"})
     return BreakerChanged(
         service=row["service"],
         old=row["old"],
@@ -133,6 +155,7 @@ def _crossing(row: dict[str, Any]) -> BudgetCrossed:
         limit=row["limit"],
         unit=row["unit"],
         at=row["at"],
+        shadow=row["shadow"],
     )
 
 
@@ -188,33 +211,56 @@ def views_of(views: Views, rules: Rules, started: int) -> Seen:
     """Return the views that every state has; *started* is since when a breaker that never changed is closed."""
     services = views.services if isinstance(views.services, dict) else {}
     return Seen(
-        breakers=tuple(_breaker(name, services[name].breaker, rules, views.now, started) for name in rules.services),
-        limits=tuple(
-            LimitView(
-                service=name,
-                rule=rule.name,
-                unit=rule.unit,
-                limit=rule.limit,
-                used=used,
-                window=rule.window_us,
-                waiting=services[name].waiting,
-                free_at=_known(free_at),
-            )
-            for name, its in rules.services.items()
-            for rule in sorted(its.limits, key=lambda one: one.name)
-            for limit, used, free_at in services[name].limits
-            if limit == rule.name
-        ),
+        breakers=tuple(breaker_of(name, services[name], rules, views.now, started) for name in rules.services),
+        limits=tuple(view for name in rules.services for view in limits_of(name, services[name], rules)),
         budgets=tuple(
             sorted(
-                (_budget(view, rules) for view in views.accounts if view.budget in rules.budgets),
+                (budget_of(view, rules) for view in views.accounts if view.budget in rules.budgets),
                 key=lambda view: (view.budget, view.value or ""),
             )
         ),
     )
 
 
-def _breaker(name: str, seen: dict[str, Any], rules: Rules, now: int, started: int) -> BreakerView:
+def limits_of(name: str, seen: ServiceSeen, rules: Rules) -> list[LimitView]:
+    """Return a view of each limit of service *name*, sorted by rule."""
+    return [
+        LimitView(
+            service=name,
+            rule=rule.name,
+            unit=rule.unit,
+            limit=rule.limit,
+            used=used,
+            window=rule.window_us,
+            waiting=seen.waiting,
+            free_at=_known(free_at),
+        )
+        for rule in sorted(rules.services[name].limits, key=lambda one: one.name)
+        for limit, used, free_at in seen.limits
+        if limit == rule.name
+    ] + [
+        LimitView(
+            service=name,
+            rule=rule.name,
+            unit=rule.unit,
+            limit=rule.limit,
+            used=used,
+            window=rule.window_us,
+            waiting=0,
+            free_at=_known(free_at),
+            shadow=True,
+            would_wait=waits,
+            would_refuse=refusals,
+        )
+        for rule in sorted(rules.services[name].shadow, key=lambda one: one.name)
+        for limit, used, free_at, waits, refusals in seen.shadow
+        if limit == rule.name
+    ]
+
+
+def breaker_of(name: str, service: ServiceSeen, rules: Rules, now: int, started: int) -> BreakerView:
+    """Return the view of a breaker at *now*; for *started* see *views_of*."""
+    seen = service.breaker
     rule = rules.services[name].breaker
     ready = seen["state"] == "open" and now >= seen["till"]
     return BreakerView(
@@ -236,7 +282,8 @@ def _breaker(name: str, seen: dict[str, Any], rules: Rules, now: int, started: i
     )
 
 
-def _budget(view: _AccountView, rules: Rules) -> BudgetView:
+def budget_of(view: AccountSeen, rules: Rules) -> BudgetView:
+    """Return the view of an account of a configured budget."""
     rule = rules.budgets[view.budget]
     return BudgetView(
         budget=view.budget,
@@ -253,4 +300,5 @@ def _budget(view: _AccountView, rules: Rules) -> BudgetView:
         unpriced=view.unpriced,
         refused=view.refused,
         reserve=rule.reserve,
+        shadow=rule.shadow,
     )

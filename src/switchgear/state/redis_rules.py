@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from switchgear.policies.breaker import BreakerRule
     from switchgear.policies.budget import BudgetRule
+    from switchgear.policies.limit_rule import LimitRule
     from switchgear.state.base import Account
     from switchgear.state.memory import ServiceRules
 
@@ -74,7 +75,7 @@ class Rules:
     def hard(self, budget: str) -> bool:
         """Tell whether the limit of *budget* is held, rather than only watched."""
         rule = self.budgets.get(budget)
-        return rule is not None and rule.hard
+        return rule is not None and rule.hard and not rule.shadow
 
     def _period(self, budget: str, server_us: int) -> dict[str, int]:
         found = self._periods.get(budget)
@@ -104,19 +105,17 @@ def _raw(rules: dict[str, Any]) -> msgspec.Raw:
 
 
 def _service(name: str, rules: ServiceRules) -> dict[str, Any]:
-    for rule in rules.limits:
+    for rule in (*rules.limits, *rules.shadow):
         _counted(f"{rule.name} of {name}", rule.limit)
         if rule.timezone is not None:
             msg = f"{rule.name} of {name}: a limit by the calendar day is not available with a shared state yet"
             raise ConfigError(msg)
-    return {
-        "name": name,
-        "limits": [
-            {"name": rule.name, "unit": rule.unit, "limit": rule.limit, "window": rule.window_us}
-            for rule in rules.limits
-        ],
-        "breaker": _breaker(rules.breaker),
-    }
+    said = {"name": name, "limits": _limits(rules.limits), "breaker": _breaker(rules.breaker)}
+    return said | ({"shadow": _limits(rules.shadow)} if rules.shadow else {})
+
+
+def _limits(limits: Iterable[LimitRule]) -> list[dict[str, Any]]:
+    return [{"name": rule.name, "unit": rule.unit, "limit": rule.limit, "window": rule.window_us} for rule in limits]
 
 
 def _breaker(rule: BreakerRule) -> dict[str, Any]:
@@ -155,4 +154,5 @@ def _budget(rule: BudgetRule) -> dict[str, Any]:
         "expected": rule.reserve == "expected",
         "rolling": rule.rolling_us or 0,
         "each": rule.each is not None,
+        "shadow": rule.shadow,
     }

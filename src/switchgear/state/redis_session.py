@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from switchgear.clock import Clock, Moment
     from switchgear.events import Event
     from switchgear.state.base import AdmissionRequest, History
+    from switchgear.state.redis_explained import Answer
     from switchgear.state.redis_replies import Reply
     from switchgear.state.redis_rules import Rules
 
@@ -154,6 +155,11 @@ class Session:
             return None
         reply: Reply = yield from self._step(lambda at: self._say.extension(held, cost, tokens, at), now)
         return refusal_of(held.request.service, reply, self.rules) if reply.kind == "budget" else None
+
+    def explain(self, request: AdmissionRequest, now: Moment) -> Steps:
+        """Return what the answer to *request* would be; see *State.explain*."""
+        answer: Answer = yield from self._step(lambda at: self._say.question(request, at), now)
+        return answer
 
     def set_limit(self, budget: str, limit: int, now: Moment) -> Steps:
         """Give a budget another limit; see *State.set_limit*."""

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from switchgear.clock import Moment
     from switchgear.events import Event
     from switchgear.state.base import Admission, AdmissionRequest, State, Waiting
+    from switchgear.state.explanation import Explanation
 
 __all__ = ["Twins"]
 
@@ -34,6 +35,9 @@ class Twins:
 
     async def aextend(self: State, admission: Admission, cost: int | None, tokens: int, now: Moment) -> Refusal | None:
         return self.extend(admission, cost, tokens, now)
+
+    async def aexplain(self: State, request: AdmissionRequest, now: Moment) -> Explanation:
+        return self.explain(request, now)
 
     async def apoll(self: State, now: Moment) -> tuple[Event, ...]:
         return self.poll(now)

@@ -61,8 +61,9 @@ class _SnapshotFamilies(Collector):
         yield _info(self._version)
         yield from _ledger(self._metrics.lifetime())
         yield from _health(snapshot)
-        yield from _limits(snapshot.limits)
-        yield from _budgets(snapshot.budgets)
+        yield from _limits([limit for limit in snapshot.limits if not limit.shadow])
+        yield from _budgets([budget for budget in snapshot.budgets if not budget.shadow])
+        yield from _shadows(snapshot)
 
 
 def _info(version: str) -> Metric:
@@ -133,3 +134,25 @@ def _budgets(budgets: Iterable[BudgetMetrics]) -> Iterator[Metric]:
                 family.add_metric(labels, float(number))
     yield ratio
     yield from families.values()
+
+
+def _shadows(snapshot: MetricsSnapshot) -> Iterator[Metric]:
+    """What is evaluated and not enforced has families of its own, so that no alert takes it for a real limit."""
+    limits = CounterMetricFamily(
+        "switchgear_shadow_limit_calls",
+        "Calls that a shadow limit would have made wait, or refused, since the start.",
+        labels=["service", "rule", "verdict"],
+    )
+    budgets = CounterMetricFamily(
+        "switchgear_shadow_budget_refused",
+        "Calls that a shadow budget would have turned away, since the start.",
+        labels=["budget", "value"],
+    )
+    for limit in snapshot.limits:
+        if limit.shadow:
+            limits.add_metric([limit.service, limit.rule, "wait"], limit.would_wait)
+            limits.add_metric([limit.service, limit.rule, "refuse"], limit.would_refuse)
+    for budget in snapshot.budgets:
+        if budget.shadow:
+            budgets.add_metric([budget.name, budget.value or ""], budget.would_refuse)
+    yield from (limits, budgets)

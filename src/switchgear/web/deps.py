@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from switchgear.clock import Clock
 from switchgear.config.model import Config
+from switchgear.governor.gate import Gate
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.insight.sources import CostLedger
 from switchgear.web.commands import Commands
@@ -25,7 +27,9 @@ class WebDeps(msgspec.Struct, frozen=True, kw_only=True):
         clock: the time that pages show.
         version: ours.
         started_at: when the process started, in epoch microseconds.
+        gate: who is asked what would become of a call; None: this process has none.
         commands: what people may change; None: this dashboard only reads.
+        stopping: whether the server is about to end, so that streams end too.
     """
 
     collector: MetricsCollector
@@ -34,7 +38,9 @@ class WebDeps(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     version: str
     started_at: int
+    gate: Gate | None = None
     commands: Commands | None = None
+    stopping: Callable[[], bool] = lambda: False
 
     @property
     def zone(self) -> ZoneInfo:

@@ -15,7 +15,7 @@ from switchgear.insight.outcomes import OUTCOMES, Outcome
 from switchgear.ledger.views import CallFilter
 from switchgear.web.problems import Problem
 
-__all__ = ["CallQuery", "HealthQuery", "NoQuery", "call_filter", "query_parameters", "read_query"]
+__all__ = ["CallQuery", "HealthQuery", "NoQuery", "call_filter", "instant", "query_parameters", "read_query"]
 
 
 class NoQuery(BaseModel):
@@ -131,13 +131,17 @@ def call_filter(query: CallQuery, zone: ZoneInfo) -> CallFilter:
         trace_id=query.trace_id,
         status=status,
         refused_by=refused_by,
-        since=_instant("from", query.since, zone),
-        until=_instant("to", query.until, zone, end=True),
+        since=instant("from", query.since, zone),
+        until=instant("to", query.until, zone, end=True),
     )
 
 
-def _instant(key: str, text: str | None, zone: ZoneInfo, *, end: bool = False) -> int | None:
-    """Return *text* in epoch microseconds; the *end* of a date is the start of the day after."""
+def instant(key: str, text: str | None, zone: ZoneInfo, *, end: bool = False) -> int | None:
+    """Return *text* in epoch microseconds; the *end* of a date is the start of the day after.
+
+    Raises:
+        Problem: 400; it is neither a date nor an instant.
+    """
     if text is None:
         return None
     try:

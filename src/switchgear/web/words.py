@@ -10,6 +10,7 @@ import msgspec
 from switchgear.calls import CallStatus, Reason
 from switchgear.insight.metrics import BudgetMetrics, BudgetState, CircuitBreakerMetrics, HealthStatus
 from switchgear.insight.outcomes import OUTCOMES, Outcome
+from switchgear.insight.rule_item import RuleItem, RuleVerdict
 from switchgear.ledger.views import CallRow
 from switchgear.web.format import duration
 
@@ -22,6 +23,7 @@ __all__ = [
     "budget_title",
     "outcome_badge",
     "outcome_words",
+    "rule_badge",
     "rule_words",
 ]
 
@@ -75,6 +77,14 @@ _REASONS: Final[dict[Reason, str]] = {
 }
 
 
+_VERDICTS: Final[dict[RuleVerdict, Badge]] = {
+    "pass": Badge("ok", "Passed"),
+    "wait": Badge("warn", "Waited"),
+    "refuse": Badge("crit", "Refused"),
+    "not_asked": Badge("idle", "Not asked"),
+}
+
+
 def breaker_badge(breaker: CircuitBreakerMetrics) -> Badge:
     """Return the state of *breaker* in a word."""
     return _BREAKERS[breaker.state]
@@ -106,6 +116,11 @@ def outcome_badge(row: CallRow) -> Badge:
     """Return how an attempt ended, with the kind of rule that refused it."""
     badge = _OUTCOMES[row.status]
     return Badge(badge.tone, _REASONS[row.refused_by]) if row.refused_by else badge
+
+
+def rule_badge(rule: RuleItem) -> Badge:
+    """Return what a rule said to a call, in a word."""
+    return _VERDICTS[rule.verdict]
 
 
 def budget_title(budget: BudgetMetrics) -> str:

@@ -44,11 +44,13 @@ if rejection then
   return answered(rejection)
 end
 
-local pots, amounts = {}, {}
+local pots, amounts, shaded = {}, {}, {}
 for i, account in ipairs(q.accounts) do
   local pot = budget.open(prefix, account, now)
   pots[i], amounts[i] = pot, budget.need(pot, q)
-  if not budget.fits(pot, amounts[i], now) then
+  local fits = budget.fits(pot, amounts[i], now)
+  shaded[i] = not fits and pot.rule.shadow
+  if not fits and not pot.rule.shadow then
     local refusal = budget.refuse(pot, amounts[i], now, not (q.can_degrade and pot.rule.action == 'degrade'))
     give_back()
     store.save(service)
@@ -64,15 +66,26 @@ if place.kind == 'wait' then
 end
 
 local gen, probe = breaker.take(k, now)
-local holds = {}
+local holds, seen = {}, nil
+if service.shade then
+  local told
+  seen, told = shadow.meet(service.shade, service.name, q, now)
+  store.append(k.events, told)
+end
 for i, pot in ipairs(pots) do
-  budget.reserve(pot, amounts[i])
-  holds[i] = { budget = pot.account.budget, value = pot.account.value, start = pot.start, amount = amounts[i] }
+  if shaded[i] then
+    store.append(k.events, shadow.turn_away(pot, service.name, amounts[i], now))
+  else
+    budget.reserve(pot, amounts[i])
+    holds[#holds + 1] = {
+      budget = pot.account.budget, value = pot.account.value, start = pot.start, amount = amounts[i],
+    }
+  end
   budget.save(pot, now)
 end
 local held = {
   service = service.name, tokens = q.tokens, cost = q.cost, cells = place.grant.cells, gen = gen, probe = probe,
-  holds = holds, since = now,
+  holds = holds, since = now, shadow = seen and seen.cells,
 }
 store.save(service)
 redis.call('HSET', held_key, q.number, cmsgpack.pack(held))

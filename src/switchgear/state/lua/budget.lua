@@ -93,6 +93,13 @@ function budget.refuse(p, amount, now, counted)
   }
 end
 
+function budget.view(p, now)
+  return {
+    budget = p.account.budget, value = p.account.value, spent = budget.spent(p, now), reserved = p.v.reserved,
+    start = p.start, finish = p.finish, unpriced = p.v.unpriced, refused = p.v.refused, limit = p.limit,
+  }
+end
+
 function budget.add(p, amount, now)
   if not p.w then
     p.v.spent = p.v.spent + amount
@@ -121,7 +128,7 @@ function budget.cross(p, now)
   for i = before + 1, count do
     events[#events + 1] = {
       kind = 'budget', budget = p.account.budget, value = p.account.value, threshold = p.rule.thresholds[i], used = spent,
-      limit = p.limit, unit = p.rule.unit, at = now,
+      limit = p.limit, unit = p.rule.unit, at = now, shadow = p.rule.shadow,
     }
   end
   return events

@@ -11,7 +11,8 @@ local short = {}
 for _, hold in ipairs(held.holds) do
   for _, account in ipairs(q.accounts) do
     local more = (account.rule.unit == 'tokens' and q.tokens or math.max(q.cost, 0)) - hold.amount
-    if account.budget == hold.budget and account.value == hold.value and more > 0 and not account.rule.expected then
+    local follows = not account.rule.expected and not account.rule.shadow
+    if account.budget == hold.budget and account.value == hold.value and more > 0 and follows then
       short[#short + 1] = { hold = hold, more = more, pot = budget.open(prefix, account, now, hold.start) }
     end
   end

@@ -19,7 +19,9 @@ end
 local function remember()
   for _, past in ipairs(q.calls) do
     local service = service_of(past.service)
-    if service then limiter.count(service.limiter, math.min(past.at, now), past.requests, past.tokens) end
+    local at = math.min(past.at, now)
+    if service then limiter.count(service.limiter, at, past.requests, past.tokens) end
+    if service and service.shade then limiter.count(service.shade.limiter, at, past.requests, past.tokens) end
   end
   for _, past in ipairs(q.limits) do
     redis.call('HSET', prefix, 'limits', 1)

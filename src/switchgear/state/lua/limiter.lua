@@ -339,11 +339,14 @@ function limiter.observe(l, quotas, now)
   freed(l, now)
 end
 
--- For each limit: its name, what is used, and when one unit is free (-1: now).
-function limiter.usage(l, now)
+-- For each limit: its name, what is used, and when one unit, or a call of so many tokens, fits by it alone (-1: now, or
+-- never).
+function limiter.usage(l, now, tokens)
   local rows = {}
   for _, one in ipairs(l.windows) do
-    local soonest = cells.ready(cells.outlook(one.w, now), one.rule.limit, 1, now)
+    local units = tokens and need(one.rule, tokens) or 1
+    local outlook = cells.outlook(one.w, now)
+    local soonest = units > one.rule.limit and now or cells.ready(outlook, one.rule.limit, units, now)
     rows[#rows + 1] = { one.rule.name, one.w.total[1], soonest > now and soonest or -1 }
   end
   if l.cap then rows[#rows + 1] = { l.cap.name, l.s.flying, -1 } end

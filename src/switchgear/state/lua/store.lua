@@ -38,12 +38,14 @@ function store.service(rules)
     key = key, s = s, name = rules.name,
     limiter = limiter.open(prefix, rules.name, rules.limits, s),
     breaker = breaker.open(prefix, rules.name, rules.breaker, s.breaker),
+    shade = rules.shadow and shadow.open(prefix, rules.name, rules.shadow, s),
   }
 end
 
 function store.save(service)
   limiter.save(service.limiter, now)
   breaker.save(service.breaker, now)
+  if service.shade then limiter.save(service.shade.limiter, now) end
   redis.call('SET', service.key, cmsgpack.pack(service.s))
 end
 
@@ -86,15 +88,18 @@ end
 -- Undo (cancelled) or settle what an admission holds.
 function store.finish(service, held, pots, holds, how)
   local grant = { tokens = held.tokens, cells = held.cells }
+  local shade = held.shadow and service.shade and { tokens = held.tokens, cells = held.shadow }
   local events = {}
   if how.cancelled then
     breaker.record(service.breaker, held, { verdict = 'neutral', retry_after = 0 }, now)
     limiter.cancel(service.limiter, grant, now)
+    if shade then limiter.cancel(service.shade.limiter, shade, now) end
     for i, hold in ipairs(holds) do budget.release(pots[i], hold.amount) end
     return events
   end
   local tokens = how.tokens or held.tokens
   limiter.settle(service.limiter, grant, tokens, now)
+  if shade then limiter.settle(service.shade.limiter, shade, tokens, now) end
   if how.quotas then limiter.observe(service.limiter, how.quotas, now) end
   if how.pause and how.verdict == 'failure' then limiter.pause(service.limiter, now + how.retry_after, now) end
   for i, hold in ipairs(holds) do

@@ -7,6 +7,7 @@ for name, rules in pairs(q.services) do
   local service = store.service(rules)
   services[name] = {
     breaker = breaker.view(service.breaker, now), limits = limiter.usage(service.limiter, now), waiting = service.s.waiting,
+    shadow = service.shade and shadow.usage(service.shade, now),
   }
 end
 local function view(name, value)
@@ -15,10 +16,7 @@ local function view(name, value)
     redis.call('SREM', prefix .. ':accounts', cmsgpack.pack({ name, value }))
     return
   end
-  accounts[#accounts + 1] = {
-    budget = name, value = value, spent = budget.spent(pot, now), reserved = pot.v.reserved, start = pot.start,
-    finish = pot.finish, unpriced = pot.v.unpriced, refused = pot.v.refused, limit = pot.limit,
-  }
+  accounts[#accounts + 1] = budget.view(pot, now)
 end
 for _, member in ipairs(redis.call('SMEMBERS', prefix .. ':accounts')) do
   local account = cmsgpack.unpack(member)

@@ -11,6 +11,8 @@ from switchgear.web.api import (
     budgets,
     calls,
     costs,
+    events,
+    explain,
     forecast,
     health,
     limits,
@@ -28,7 +30,21 @@ if TYPE_CHECKING:
 
 __all__ = ["install_api"]
 
-_NOUNS = (health, metrics, calls, budgets, breakers, limits, services, usage, costs, forecast, probes)
+_NOUNS = (
+    health,
+    metrics,
+    calls,
+    budgets,
+    breakers,
+    limits,
+    services,
+    usage,
+    costs,
+    forecast,
+    explain,
+    events,
+    probes,
+)
 
 
 def install_api(app: FastAPI, deps: WebDeps) -> None:

@@ -12,13 +12,14 @@ from starlette.responses import Response
 
 from switchgear.calls import Unit
 from switchgear.insight.outcomes import OUTCOMES
+from switchgear.insight.story import story_of
 from switchgear.ledger.views import CallRow
 from switchgear.money import format_usd
 from switchgear.web.api.calls import find_call, read_calls
 from switchgear.web.deps import WebDeps
 from switchgear.web.queries import CallQuery, call_filter, read_query
 from switchgear.web.render import Pages
-from switchgear.web.words import outcome_words
+from switchgear.web.words import outcome_words, rule_badge
 
 __all__ = ["Chip", "add_routes"]
 
@@ -69,6 +70,8 @@ def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
             last=rows[-1],
             cost=_sum(rows),
             refusal=_refusal_facts(rows[-1]),
+            admission=story_of(rows),
+            rule_badge=rule_badge,
         )
 
 
