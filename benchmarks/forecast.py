@@ -156,7 +156,9 @@ def main() -> None:
     parser.add_argument("--series", type=int, default=60, help="generated series for each pattern and period")
     parser.add_argument("--seed", type=int, default=1000, help="of the first series; the method was tuned on 0 to 59")
     parser.add_argument("--holt-winters", action="store_true", help="with Holt-Winters (needs statsmodels); slow")
-    parser.add_argument("--traces", type=Path, default=os.environ.get("SWITCHGEAR_TRACES"), help="folder of the traces")
+    parser.add_argument(
+        "--traces", type=Path, default=os.environ.get("SWITCHGEAR_TRACES") or None, help="folder of the traces"
+    )
     options = parser.parse_args()
     seeds = range(options.seed, options.seed + options.series)
     result: dict[str, dict[str, object]] = {}

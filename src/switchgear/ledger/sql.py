@@ -34,8 +34,8 @@ __all__ = [
     "upsert_rollups",
 ]
 
-_PORTIONS: Final = (64, 8, 1)
-"""Rows a statement: few different statements, so that each is compiled once."""
+_PORTIONS: Final = (64, 32, 16, 8, 4, 2, 1)
+"""Rows a statement: any number of rows takes few statements, and few different ones, each compiled once."""
 
 OPENED: Final = (
     "call_id",
