@@ -7,6 +7,7 @@ import zoneinfo
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from switchgear.config.alert_checks import alert_problems
 from switchgear.config.model import CALENDAR_PERIODS
 from switchgear.config.presets import PRESETS
 from switchgear.config.problems import Problem, nearest, shown
@@ -70,6 +71,7 @@ def problems_in(config: Config) -> Iterator[Problem]:
             yield Problem((*path, "name"), f"a second budget of the name {shown(budget.name)}")
         seen.add(budget.name)
         yield from _budget(path, budget, config.services)
+    yield from alert_problems(config.alerts)
 
 
 def _time_zone(name: str) -> Iterator[Problem]:

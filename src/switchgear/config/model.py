@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
+from switchgear.config.alerting import AlertsConfig
 from switchgear.config.units import Duration, Usd, Window, format_duration, parse_duration
 
 __all__ = [
@@ -177,3 +178,4 @@ class Config(_Section):
     state: StateConfig = StateConfig()
     services: dict[StrictStr, ServiceConfig] = {}
     budgets: tuple[BudgetConfig, ...] = ()
+    alerts: AlertsConfig = AlertsConfig()
