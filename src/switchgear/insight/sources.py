@@ -109,6 +109,9 @@ class TrailLedger(Protocol):
     def following(self, last: int, *, kind: str | None = None, limit: int = 100) -> Sequence[EventRow]:
         """Return the entries after the one with the id *last*, in order."""
 
+    def newest_each(self, kind: str) -> Sequence[EventRow]:
+        """Return the newest entry of *kind* about each subject, oldest first."""
+
 
 class CostLedger(CallLedger, Protocol):
     """Calls one by one, what reports ask, and the audit trail."""
