@@ -49,12 +49,14 @@ class _Section(BaseModel):
 
 
 class ServerConfig(_Section):
-    """Where Switchgear listens, in which time zone it cuts days, and whether callers need a key of it."""
+    """Where Switchgear listens, in how many processes, how it ends, who may call, and where it cuts days."""
 
     host: StrictStr = "127.0.0.1"
     port: Annotated[StrictInt, Field(ge=0, le=65535)] = 8400
     reporting_timezone: StrictStr = "UTC"
     require_keys: StrictBool = False
+    workers: Positive = 1
+    shutdown_timeout: Duration = Field(default="30s")  # type: ignore[assignment]  # validated into microseconds
 
 
 class LedgerConfig(_Section):

@@ -17,8 +17,11 @@ from switchgear.web.theme import ThemeSwitch
 __all__ = ["create_app"]
 
 
-def create_app(deps: WebDeps) -> FastAPI:
-    """Return the app. What it changes it asks of ``deps.commands``; it has no lifespan and starts nothing."""
+def create_app(deps: WebDeps, *, pages: bool = True) -> FastAPI:
+    """Return the app, *pages* False: without those for people.
+
+    What it changes it asks of ``deps.commands`` and ``deps.reload``; it has no lifespan and starts nothing.
+    """
     app = FastAPI(
         title="Switchgear",
         version=deps.version,
@@ -26,10 +29,11 @@ def create_app(deps: WebDeps) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    pages = Pages(deps)
-    install_problems(app, pages.error)
+    rendered = Pages(deps)
+    install_problems(app, rendered.error)
     install_api(app, deps)
-    install_pages(app, deps, pages)
+    if pages:
+        install_pages(app, deps, rendered)
     app.mount("/static", HashedFiles(directory=STATIC_DIR), name="static")
     app.add_middleware(SameOrigin)
     app.add_middleware(ThemeSwitch)
