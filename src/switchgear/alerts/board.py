@@ -66,6 +66,12 @@ class Board:
         self._alerts: dict[str, Alert] = {alert.key: alert for alert in alerts}
         self._silences: dict[str, Silence] = {silence.id: silence for silence in silences}
 
+    def adopt(self, rules: Sequence[Rule]) -> None:
+        """Go by *rules* from now on; an alert of one that is no more is over at the next look."""
+        self.rules.update({rule.name: rule for rule in rules})
+        for name in self.rules.keys() - {rule.name for rule in rules}:
+            del self.rules[name]
+
     @property
     def alerts(self) -> tuple[Alert, ...]:
         """All of them."""

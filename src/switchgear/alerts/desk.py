@@ -74,7 +74,7 @@ class AlertDesk:
         link: str,
     ) -> None:
         alerts = config.alerts
-        self.config: Final = alerts
+        self.config = alerts
         self._clock: Final = clock
         self._record: Final = record
         self._lock: Final = threading.Lock()
@@ -85,7 +85,7 @@ class AlertDesk:
             silences=recorded_silences(reader.trail),
         )
         self._gatherer: Final = Gatherer(collector, reader, config)
-        self._asked: Final = {asked_by(rule) for rule in self._board.rules.values()}
+        self._asked = {asked_by(rule) for rule in self._board.rules.values()}
         self.writing: Final = Writing(self._board.rules, (alerts.link or link).rstrip("/"))
         self._couriers: Final = {
             channel.name: self._courier(Listener(channel.name, channel.severity, channel.resolved), carrier)
@@ -120,6 +120,15 @@ class AlertDesk:
         """Look at once after *event*, if it is one that an alert may come from: for the bus."""
         if isinstance(event, BreakerChanged | BudgetCrossed):
             self._hurry.set()
+
+    def adopt(self, config: Config) -> None:
+        """Go by the services and rules of *config* from the next look on; channels stay as they were."""
+        rules = rules_of(config.alerts)
+        with self._lock:
+            self._board.adopt(rules)
+            self._asked = {asked_by(rule) for rule in rules}
+            self._gatherer.config = config
+            self.config = config.alerts
 
     def close(self) -> None:
         """Stop looking and telling; what is not told yet is told after the next start."""

@@ -41,7 +41,7 @@ class Gatherer:
     def __init__(self, collector: MetricsCollector, reader: CostLedger, config: Config) -> None:
         self._collector: Final = collector
         self._reader: Final = reader
-        self._config: Final = config
+        self.config = config
         self._forecasts: Final = ForecastMemory(reader.usage, ZoneInfo(config.server.reporting_timezone))
         self._past: dict[str, list[Quarter]] = {}
         self._past_of: int | None = None
@@ -96,7 +96,7 @@ class Gatherer:
         return {
             Asked(name, window): [
                 self._reading(name, service, totals.get(service, Totals(group={})), window, now)
-                for service in self._config.services
+                for service in self.config.services
             ]
             for name in names
         }
@@ -153,7 +153,7 @@ class Gatherer:
 
     def _is_priced(self, service: str) -> bool:
         """Return whether its calls are meant to have a price: what is only passed on is not."""
-        config = self._config.services[service]
+        config = self.config.services[service]
         return config.kind != "http" or bool(config.prices)
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from switchgear.alerts.alert import Alert
 
-__all__ = ["BadSilence", "Silence", "facts_of", "read_matchers"]
+__all__ = ["BadSilence", "Silence", "facts_of", "known_matchers", "read_matchers"]
 
 _MATCHER: Final = re.compile(r"\s*([a-z_]+)\s*=\s*(.*?)\s*", re.DOTALL)
 _KNOWN: Final = ("rule", "severity", "service", "budget", "value", "limit")
@@ -57,11 +57,17 @@ def read_matchers(text: str) -> dict[str, str]:
         if match is None or not match[2]:
             msg = f"{piece.strip()!r} is not such as service=openai"
             raise BadSilence(msg)
-        if match[1] not in _KNOWN:
-            msg = f"nothing can be matched by {match[1]!r}; known are {', '.join(_KNOWN)}"
-            raise BadSilence(msg)
         found[match[1]] = match[2]
-    if not found:
+    known_matchers(found)
+    return found
+
+
+def known_matchers(matchers: Mapping[str, str]) -> None:
+    """Raise BadSilence if *matchers* are none, or name what no alert has."""
+    if not matchers:
         msg = "a silence needs at least one matcher, such as service=openai"
         raise BadSilence(msg)
-    return found
+    for name in matchers:
+        if name not in _KNOWN:
+            msg = f"nothing can be matched by {name!r}; known are {', '.join(_KNOWN)}"
+            raise BadSilence(msg)

@@ -6,6 +6,7 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
 
+from switchgear.alerts.desk import AlertDesk
 from switchgear.clients.governor import Governor
 from switchgear.config.effective import effective
 from switchgear.gateway.front import Front
@@ -48,6 +49,9 @@ def compose(
         keeping = housekeeping(governor)
         undo.callback(keeping.close)
         deps = _deps(governor, origin, ending)
+        if deps.alerts is not None:
+            deps.alerts.start()
+            undo.callback(deps.alerts.close)
         control = cast("Any", create_app(deps, pages=only is None))
         undo.pop_all()
 
@@ -58,8 +62,12 @@ def compose(
     async def tick() -> None:
         await governor.atick()
         keeping.tick()
+        if deps.alerts is not None:
+            deps.alerts.tick()
 
     def close() -> None:
+        if deps.alerts is not None:
+            deps.alerts.close()
         keeping.close()
         governor.close()
 
@@ -99,9 +107,14 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool])
         process=ProcessFacts(pid=os.getpid(), workers=governor.config.server.workers),
     )
 
+    if governor.config.alerts.enabled:
+        deps.alerts = _alerts(governor, collector)
+
     def adopt(config: Config) -> None:
         collector.adopt(config)
         deps.config = config
+        if deps.alerts is not None:
+            deps.alerts.adopt(config)
 
     reloader = None
     if origin is not None:
@@ -109,6 +122,21 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool])
         deps.reload = _reload(reloader, origin)
         deps.settings = lambda: effective(reloader.current)
     return deps
+
+
+def _alerts(governor: Governor, collector: MetricsCollector) -> AlertDesk:
+    server = governor.config.server
+    desk = AlertDesk(
+        governor.config,
+        collector=collector,
+        reader=governor.ledger.reader,
+        record=governor.ledger.record,
+        clock=governor.clock,
+        environ=os.environ,
+        link=f"http://{server.host}:{server.port}",
+    )
+    governor.bus.subscribe(desk.listen)
+    return desk
 
 
 def _reload(reloader: Reloader, origin: Origin) -> Callable[[str], ConfigChanged | None]:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from switchgear.alerts.desk import AlertDesk
 from switchgear.clock import Clock
 from switchgear.config.effective import Setting
 from switchgear.config.model import Config
@@ -44,6 +45,7 @@ class WebDeps(msgspec.Struct, kw_only=True):
         ending: returns whether the process is about to end, so that streams end too.
         process: what there is to say of the process that answers.
         commands: what people may change; None: this dashboard only reads.
+        alerts: who looks after alerts; None: this process does not.
     """
 
     collector: MetricsCollector
@@ -58,6 +60,7 @@ class WebDeps(msgspec.Struct, kw_only=True):
     ending: Callable[[], bool] = bool
     process: ProcessFacts = ProcessFacts()
     commands: Commands | None = None
+    alerts: AlertDesk | None = None
 
     @property
     def zone(self) -> ZoneInfo:
