@@ -114,7 +114,11 @@ class _Fleet:
     def _work(self, place: Place) -> int:
         """Serve in one of the processes."""
         origin = self._origin._replace(told=lambda: os.kill(self._parent, signal.SIGHUP))
-        server = Server(origin.current.config, origin=origin, only=self._only, listener=self._listener)
+        config = origin.current.config
+        if place.number > 1:
+            # One of the processes looks after alerts, or everybody would be told as often as there are processes.
+            config = config.model_copy(update={"alerts": config.alerts.model_copy(update={"enabled": False})})
+        server = Server(config, origin=origin, only=self._only, listener=self._listener)
         threading.Thread(target=_outlive, args=(place.parent, server), name="switchgear-parent", daemon=True).start()
         return _serve(server, lambda _: place.ready())
 

@@ -24,6 +24,7 @@ _NAV: Final = (
     ("/budgets", "Budgets"),
     ("/usage", "Usage"),
     ("/calls", "Calls"),
+    ("/alerts", "Alerts"),
 )
 
 
@@ -61,6 +62,7 @@ class Pages:
             version=deps.version,
             health_words=words.HEALTH_WORDS,
             budget_words=words.BUDGET_WORDS,
+            severity_words=words.SEVERITY_WORDS,
         )
         self._environment.globals["parts"] = self._environment.get_template("parts.html").module
 

@@ -8,6 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from switchgear.calls import CallStatus, Reason
+from switchgear.config.alerting import Severity
 from switchgear.insight.metrics import BudgetMetrics, BudgetState, CircuitBreakerMetrics, HealthStatus
 from switchgear.insight.outcomes import OUTCOMES, Outcome
 from switchgear.insight.rule_item import RuleItem, RuleVerdict
@@ -17,6 +18,7 @@ from switchgear.web.format import duration
 __all__ = [
     "BUDGET_WORDS",
     "HEALTH_WORDS",
+    "SEVERITY_WORDS",
     "Badge",
     "breaker_badge",
     "breaker_story",
@@ -48,6 +50,12 @@ BUDGET_WORDS: Final[dict[BudgetState, Badge]] = {
     "warning": Badge("warn", "Warning"),
     "critical": Badge("warn", "Critical"),
     "exceeded": Badge("crit", "Exceeded"),
+}
+
+SEVERITY_WORDS: Final[dict[Severity, Badge]] = {
+    "info": Badge("idle", "Info"),
+    "warning": Badge("warn", "Warning"),
+    "critical": Badge("crit", "Critical"),
 }
 
 _BREAKERS: Final = {
