@@ -18,7 +18,7 @@ from switchgear.insight.snapshot import MetricsCollector
 from switchgear.testing import ManualClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from conftest import Sink
 
@@ -194,7 +194,9 @@ def test_ten_thousand_alerts_are_told_in_bounded_messages(tmp_path: Path, sink: 
     place = Place(tmp_path / "l.db", webhook(sink))
     places.append(place)
     asked = Asked("limit.used_percent", None)
-    readings = {asked: [Reading({"service": f"s{at}", "limit": "rpm"}, 95.0) for at in range(10_000)]}
+    readings: dict[Asked, Sequence[Reading]] = {
+        asked: [Reading({"service": f"s{at}", "limit": "rpm"}, 95.0) for at in range(10_000)]
+    }
     place.desk._gatherer.read = lambda _asked, *, now: readings  # type: ignore[method-assign]  # noqa: SLF001 - a flood
     sink.status = 500
     begun = time.perf_counter()

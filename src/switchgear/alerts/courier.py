@@ -86,6 +86,7 @@ class Courier:
         self._sent = 0
         self._given_up = 0
         self._failures = 0
+        self._gave_up = False
         self._last_sent_at: int | None = None
         self._last_error: str | None = None
         self._next_try_at: int | None = None
@@ -116,7 +117,7 @@ class Courier:
         except Exception as error:  # noqa: BLE001 - the edge of the thread: a channel's own library may raise anything
             return self._failed(alerts, DeliveryError(f"it failed ({type(error).__name__})"), now)
         self._sent += 1
-        self._failures, self._next_try_at, self._last_error = 0, None, None
+        self._failures, self._gave_up, self._next_try_at, self._last_error = 0, False, None, None
         self._last_sent_at = now
         self._tell(alerts, now, False)  # noqa: FBT003 - not failed
         return True
@@ -136,7 +137,7 @@ class Courier:
     def _failed(self, alerts: Sequence[Alert], error: DeliveryError, now: int) -> bool:
         self._failures += 1
         self._last_error = str(error)
-        if self._failures < ATTEMPTS and not error.final:
+        if self._failures < ATTEMPTS and not error.final and not self._gave_up:
             pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** (self._failures - 1))
             self._next_try_at = now + pause
             if self._failures == 1:
@@ -148,7 +149,7 @@ class Courier:
             DeadLetter(channel=self.channel, at=now, alerts=len(alerts), first=alerts[0].key, error=str(error))
         )
         # The next message is tried once: a receiver that is dead for long costs no more than that.
-        self._failures = ATTEMPTS - 1
+        self._gave_up = True
         self._next_try_at = now + _LONGEST_PAUSE
         self._tell(alerts, now, True)  # noqa: FBT003 - failed
         return False

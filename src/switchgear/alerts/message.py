@@ -174,7 +174,8 @@ def value_text(rule: Rule | None, value: float) -> str:
 def threshold_text(rule: Rule | None, threshold: float) -> str:
     """Return when it fires, e.g. ``fires above 10 %``."""
     words = "at" if rule is None else _OPERATORS[rule.operator]
-    return f"fires {words} {value_text(rule, threshold)}"
+    value = value_text(rule, threshold).replace("1 calls", "1 call") if threshold == 1 else value_text(rule, threshold)
+    return f"fires {words} {value}"
 
 
 def link_of(alert: Alert, base: str) -> str:

@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "costs": ("switchgear.cli.costs", "Report costs, and compare them with a provider's."),
     "calls": ("switchgear.cli.calls", "Look up calls in the ledger."),
     "keys": ("switchgear.cli.keys", "Say who may use the gateway, and for what."),
+    "alerts": ("switchgear.cli.alerts", "Show what fires, silence it, test who is told."),
     "prices": ("switchgear.cli.prices", "Show what models cost, and which have no price."),
     "ledger": ("switchgear.cli.ledger", "Check, export, back up and prune the ledger."),
     "backtest": ("switchgear.cli.backtest", "Replay recorded calls through other limits, breakers and budgets."),
