@@ -6,6 +6,7 @@ import hmac
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -20,7 +21,7 @@ from switchgear.testing import ManualClock
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from conftest import Sink
+    from tests.alerts.conftest import Sink
 
 START = 1_795_521_600.0
 TOML = """
@@ -81,6 +82,12 @@ class Place:
             with pytest.raises(ZeroDivisionError), self.governor.call(service):
                 raise ZeroDivisionError
 
+    def reads(self, readings: dict[Asked, Sequence[Reading]]) -> None:
+        """Have the desk find *readings*, whatever the ledger says."""
+        reader = MagicMock()
+        reader.read.return_value = readings
+        vars(self.desk)["_gatherer"] = reader
+
     def restart(self) -> None:
         self.close()
         self.open()
@@ -131,10 +138,9 @@ def test_a_hundred_calls_over_a_threshold_are_one_message(tmp_path: Path, sink: 
     more = webhook(sink).replace("[[alerts", "[services.tool.prices]\n[[alerts", 0)
     place = Place(tmp_path / "l.db", more)
     places.append(place)
-    rule = next(asked for asked in place.desk._asked if asked.metric == "budget.used_percent")  # noqa: SLF001 - a reading
+    rule = Asked("budget.used_percent", None)
     for at in range(100):
-        reading = {rule: [Reading({"budget": "tokens", "value": ""}, 90.0 + at / 20)]}
-        place.desk._gatherer.read = lambda _asked, *, now, reading=reading: reading  # type: ignore[method-assign]  # noqa: SLF001 - as above
+        place.reads({rule: [Reading({"budget": "tokens", "value": ""}, 90.0 + at / 20)]})
         place.turn(1)
 
     assert sink.told == [("budget-90", "firing")]
@@ -194,10 +200,7 @@ def test_ten_thousand_alerts_are_told_in_bounded_messages(tmp_path: Path, sink: 
     place = Place(tmp_path / "l.db", webhook(sink))
     places.append(place)
     asked = Asked("limit.used_percent", None)
-    readings: dict[Asked, Sequence[Reading]] = {
-        asked: [Reading({"service": f"s{at}", "limit": "rpm"}, 95.0) for at in range(10_000)]
-    }
-    place.desk._gatherer.read = lambda _asked, *, now: readings  # type: ignore[method-assign]  # noqa: SLF001 - a flood
+    place.reads({asked: [Reading({"service": f"s{at}", "limit": "rpm"}, 95.0) for at in range(10_000)]})
     sink.status = 500
     begun = time.perf_counter()
     place.turn()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from switchgear.config import PRESETS, BudgetConfig, Config, ServiceConfig, load_text
+from switchgear.config.alerting import AlertChannelConfig, AlertRuleConfig
 from switchgear.config.shape import all_keys
 
 pytestmark = pytest.mark.docs
@@ -16,6 +17,8 @@ PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encod
 DEFAULTS: dict[str, dict[str, Any]] = {
     "services.NAME.": ServiceConfig().model_dump(mode="json"),
     "budgets.NAME.": BudgetConfig(name="needed").model_dump(mode="json"),
+    "alerts.rules.NAME.": AlertRuleConfig(name="needed").model_dump(mode="json"),
+    "alerts.channels.NAME.": AlertChannelConfig(name="needed").model_dump(mode="json"),
     "": Config().model_dump(mode="json"),
 }
 

@@ -36,7 +36,10 @@ _TONES: Final[dict[str, Tone]] = {"critical": "crit", "warning": "warn", "info":
     ),
 )
 def command() -> None:
-    """Show what fires, silence it, and try who is told. A running server is asked."""
+    """Show what fires, silence it, test who is told.
+
+    A running server is asked.
+    """
 
 
 @command.command("list", examples=("switchgear alerts list --state firing", "switchgear alerts list --json"))
