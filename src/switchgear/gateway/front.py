@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from switchgear.config.checks import RESERVED_NAMES
-from switchgear.gateway.loopback import is_loopback
+from switchgear.gateway.loopback import names_loopback
 from switchgear.gateway.problems import send_problem
 
 if TYPE_CHECKING:
@@ -13,20 +13,13 @@ if TYPE_CHECKING:
 
     from switchgear.gateway.asgi import ASGIApp, Receive, Scope, Send
 
-__all__ = ["Front"]
+__all__ = ["NOT_OURS", "Front"]
 
 
-_NOT_OURS: Final = (
+NOT_OURS: Final = (
     "this server answers on loopback names only (127.0.0.1, ::1, localhost): "
     "a page elsewhere must not reach it under a name of its own"
 )
-
-
-def _is_ours(scope: Scope) -> bool:
-    """Whether the Host header names loopback. Another name is how DNS rebinding gets a browser to read our pages."""
-    host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
-    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    return is_loopback(name)
 
 
 class Front:
@@ -58,8 +51,8 @@ class Front:
         elif scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1003})
         else:
-            if not _is_ours(scope):
-                await send_problem(send, 421, "Misdirected request", _NOT_OURS)
+            if not names_loopback(next((value for name, value in scope["headers"] if name == b"host"), b"")):
+                await send_problem(send, 421, "Misdirected request", NOT_OURS)
                 return
             first = scope["path"].split("/", 2)[1] if scope["path"].startswith("/") else ""
             app = self._control if not first or first in RESERVED_NAMES else self._proxy

@@ -10,7 +10,9 @@ from switchgear.alerts.desk import AlertDesk
 from switchgear.clients.governor import Governor
 from switchgear.config.effective import effective
 from switchgear.gateway.front import Front
+from switchgear.gateway.protocol import protocol_for
 from switchgear.gateway.proxy import Proxy
+from switchgear.gateway.serving import Counter
 from switchgear.governor.opening import housekeeping
 from switchgear.governor.reload import Reloader
 from switchgear.insight.metrics import HealthReason
@@ -27,13 +29,19 @@ if TYPE_CHECKING:
     from switchgear.clock import Clock
     from switchgear.config.model import Config
     from switchgear.events import ConfigChanged
-    from switchgear.server.parts import Origin, Side
+    from switchgear.server.parts import DataPath, Origin, Side
 
 __all__ = ["compose"]
 
 
 def compose(
-    config: Config, *, clock: Clock, origin: Origin | None, only: Side | None, ending: Callable[[], bool]
+    config: Config,
+    *,
+    clock: Clock,
+    origin: Origin | None,
+    only: Side | None,
+    data_path: DataPath,
+    ending: Callable[[], bool],
 ) -> Parts:
     """Open what *config* names and wire it; see *Server* for the arguments.
 
@@ -46,9 +54,10 @@ def compose(
         governor = Governor(config, clock=clock)
         undo.callback(governor.close)
         proxy = Proxy(governor)
+        counter = Counter(governor) if data_path == "hot" else None
         keeping = housekeeping(governor)
         undo.callback(keeping.close)
-        deps = _deps(governor, origin, ending)
+        deps = _deps(governor, origin, ending, counter)
         if deps.alerts is not None:
             deps.alerts.start()
             undo.callback(deps.alerts.close)
@@ -57,6 +66,8 @@ def compose(
 
     async def aclose() -> None:
         await proxy.aclose()
+        if counter is not None:
+            await counter.aclose()
         await governor.state.aclose()
 
     async def tick() -> None:
@@ -77,12 +88,13 @@ def compose(
         config=lambda: governor.config,
         reload=deps.reload,
         tick=tick,
+        http="httptools" if counter is None else protocol_for(counter),
         aclose=aclose,
         close=close,
     )
 
 
-def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool]) -> WebDeps:
+def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool], counter: Counter | None) -> WebDeps:
     ledger = governor.ledger
     collector = MetricsCollector(
         ledger.reader,
@@ -115,6 +127,8 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool])
         deps.config = config
         if deps.alerts is not None:
             deps.alerts.adopt(config)
+        if counter is not None:
+            counter.adopt()
 
     reloader = None
     if origin is not None:

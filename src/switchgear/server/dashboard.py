@@ -77,6 +77,7 @@ def watch(config: Config, *, clock: Clock, origin: Origin | None, ending: Callab
         config=lambda: config,
         reload=None,
         tick=nothing,
+        http="httptools",
         aclose=nothing if shared is None else shared.aclose,
         close=close,
     )
