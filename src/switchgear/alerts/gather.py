@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from switchgear.alerts.past import LOOKED_BACK_US, QUARTER_US, Quarter, cost_score, error_score, is_silent, usual
 from switchgear.alerts.readings import Asked, Reading
+from switchgear.clock import MICROS
 from switchgear.errors import LedgerError, StateError
 from switchgear.insight.outlook_memory import ForecastMemory
 from switchgear.ledger.usage_views import UsageFilter
@@ -25,6 +26,7 @@ __all__ = ["Gatherer"]
 
 _UP: Final = frozenset({"open", "half_open", "forced_open"})
 _NANO: Final = 1_000_000_000
+_FORECAST_US: Final = 10 * 60 * MICROS
 
 _log = logging.getLogger("switchgear.alerts")
 
@@ -45,6 +47,7 @@ class Gatherer:
         self._forecasts: Final = ForecastMemory(reader.usage, ZoneInfo(config.server.reporting_timezone))
         self._past: dict[str, list[Quarter]] = {}
         self._past_of: int | None = None
+        self._made: tuple[int, Sequence[Reading]] | None = None
 
     def read(self, asked: Iterable[Asked], *, now: int) -> dict[Asked, Sequence[Reading]]:
         """Return the readings at *now*, in epoch microseconds."""
@@ -78,17 +81,23 @@ class Gatherer:
         found[Asked("budget.used_percent", None)] = [Reading(_labels(each), each.used_percent) for each in budgets]
         if (forecast := Asked("budget.forecast_percent", None)) in wanted:
             try:
-                made = self._forecasts.of(budgets, now=now)
+                found[forecast] = self._forecast(budgets, now)
             except LedgerError:
                 return None
-            found[forecast] = [
-                Reading(
-                    {"budget": name, "value": value or ""},
-                    None if one.expected_share is None else one.expected_share * 100,
-                )
-                for (name, value), one in made.items()
-            ]
         return None
+
+    def _forecast(self, budgets: Sequence[BudgetMetrics], now: int) -> Sequence[Reading]:
+        """Return where budgets end, ten minutes old at most: to make a forecast takes the processor a while."""
+        made = self._made
+        if made is None or not made[0] <= now < made[0] + _FORECAST_US:
+            found = self._forecasts.of(budgets, now=now)
+            readings = [
+                Reading({"budget": name, "value": value or ""}, None if share is None else share * 100)
+                for (name, value), one in found.items()
+                for share in (one.expected_share,)
+            ]
+            self._made = made = now, readings
+        return made[1]
 
     def _windowed(self, names: set[str], window: int, now: int) -> dict[Asked, Sequence[Reading]]:
         sums = self._reader.usage.row_sums(UsageFilter(since=now - window, until=now), by=("service",))
