@@ -57,6 +57,11 @@ def test_the_api_tells_alerts_by_state(place: Place, desk: AlertDesk) -> None:
     assert client.get("/api/alerts?state=loud").status_code == 400
 
 
+def test_the_overview_says_how_many_fire(place: Place, desk: AlertDesk) -> None:
+    """The banner leads to the alerts when there are any."""
+    assert '<a href="/alerts">1 alert firing</a>' in place.client().get("/partials/service-health").text
+
+
 def test_a_silence_is_made_and_ended_by_form_and_api(place: Place, desk: AlertDesk) -> None:
     """Both ways put it in force at once, on record and under a name."""
     client = place.client()

@@ -164,6 +164,11 @@ class AlertDesk:
             return self._board.alerts, self._board.silences
 
     @property
+    def firing(self) -> int:
+        """How many alerts fire."""
+        return sum(alert.state == "firing" for alert in self.board[0])
+
+    @property
     def rules(self) -> Mapping[str, Rule]:
         """The rules in force, by name."""
         return self._board.rules

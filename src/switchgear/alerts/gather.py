@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from switchgear.config.model import Config
     from switchgear.insight.metrics import BudgetMetrics
     from switchgear.insight.snapshot import MetricsCollector
-    from switchgear.insight.sources import CostLedger
+    from switchgear.insight.sources import CallLedger, CostLedger
 
-__all__ = ["Gatherer"]
+__all__ = ["Gatherer", "quarters_of"]
 
 _UP: Final = frozenset({"open", "half_open", "forced_open"})
 _NANO: Final = 1_000_000_000
@@ -144,15 +144,7 @@ class Gatherer:
         quarter = now // QUARTER_US
         if self._past_of != quarter:
             until = quarter * QUARTER_US
-            found: dict[str, list[Quarter]] = {}
-            for each in self._reader.totals(
-                since=until - LOOKED_BACK_US, until=until, by=("service",), bucket_us=QUARTER_US
-            ):
-                service = each.group["service"]
-                if service is not None and each.bucket is not None:
-                    found.setdefault(service, []).append(
-                        Quarter(each.bucket, each.ok + each.failed, each.failed, each.cost)
-                    )
+            found = quarters_of(self._reader, since=until - LOOKED_BACK_US, until=until)
             self._past, self._past_of = found, quarter
         return self._past
 
@@ -164,6 +156,23 @@ class Gatherer:
         """Return whether its calls are meant to have a price: what is only passed on is not."""
         config = self.config.services[service]
         return config.kind != "http" or bool(config.prices)
+
+
+def quarters_of(reader: CallLedger, *, since: int, until: int) -> dict[str, list[Quarter]]:
+    """Return what each service had in each quarter of an hour between *since* and *until*, in order.
+
+    Raises:
+        LedgerError: the ledger can't be read.
+    """
+    found: dict[str, list[Quarter]] = {}
+    for each in reader.totals(since=since, until=until, by=("service",), bucket_us=QUARTER_US):
+        service = each.group["service"]
+        if service is not None and each.bucket is not None:
+            quarter = Quarter(each.bucket, each.ok + each.failed, each.failed, each.cost)
+            found.setdefault(service, []).append(quarter)
+    for quarters in found.values():
+        quarters.sort()
+    return found
 
 
 def _labels(budget: BudgetMetrics) -> dict[str, str]:

@@ -12,7 +12,7 @@ from switchgear.cli.consent import operator
 from switchgear.cli.fetch import fetch, send
 from switchgear.cli.output import Cell, json_option, print_json, print_table, say, text_of
 from switchgear.cli.settings import config_option, read, url_option
-from switchgear.cli.source import server_url
+from switchgear.cli.source import open_ledger, server_url
 from switchgear.cli.words import instant
 
 if TYPE_CHECKING:
@@ -76,6 +76,44 @@ def rules(config_path: Path | None, as_json: bool) -> None:  # noqa: FBT001 - cl
         print_json({"items": found, "next": None})
         return
     print_table(("RULE", "ON", "METRIC", "THRESHOLD", "WINDOW", "FOR", "SEVERITY"), map(_rule_row, found))
+
+
+@command.command("preview", examples=("switchgear alerts preview --days 30",))
+@click.option("--days", type=click.IntRange(1, 365), default=30, show_default=True, help="How far back.")
+@config_option
+@json_option
+def preview_rules(days: int, config_path: Path | None, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
+    """Say how often rules would have fired, from the ledger, looked at once in 15 minutes.
+
+    Only rules over calls, cost and errors of services can be told; the others are left out.
+    """
+    from switchgear.alerts.gather import quarters_of
+    from switchgear.alerts.past import LOOKED_BACK_US
+    from switchgear.alerts.preview import PREVIEWED, preview
+    from switchgear.alerts.rules import rules_of
+    from switchgear.clock import SystemClock
+    from switchgear.insight.days import from_micros
+    from switchgear.insight.metrics import plain
+
+    settings = read(config_path)
+    chosen = [rule for rule in rules_of(settings.config.alerts) if rule.metric in PREVIEWED]
+    now = SystemClock().moment().wall
+    since = now - days * 24 * 3600 * 1_000_000
+    with open_ledger(settings) as ledger:
+        past = quarters_of(ledger.reader, until=now, since=since - LOOKED_BACK_US)
+    fired = preview(chosen, past, since=since, until=now)
+    if as_json:
+        items = [
+            {"rule": one.rule, "labels": one.labels, "at": from_micros(one.at), "value": one.value} for one in fired
+        ]
+        print_json({"days": days, "items": plain(items), "next": None})
+        return
+    rows = []
+    for rule in chosen:
+        own = [one for one in fired if one.rule == rule.name]
+        last = f"{from_micros(own[-1].at):%Y-%m-%d %H:%M} {text_of(own[-1].labels['service'])}" if own else "-"
+        rows.append((rule.name, f"{len(own):,}", last))
+    print_table(("RULE", "WOULD HAVE FIRED", "LAST"), rows)
 
 
 @command.command("silence", examples=("switchgear alerts silence rule=error-rate,service=openai --for 2h --reason x",))
