@@ -25,6 +25,10 @@ _ENOUGH: Final = 16
 _TO_SIGMA: Final = 1.4826
 """Times the median absolute deviation: the standard deviation, if the values were normal."""
 
+_TOP: Final = 0.95
+_TOP_SIGMAS: Final = 1.645
+"""The 95th percentile of normal values, in standard deviations."""
+
 _LEAST_CALLS: Final = 5
 _SILENT_BELOW: Final = 10
 """Calls that usually come in the window, below which their absence says nothing."""
@@ -71,7 +75,7 @@ def cost_score(cost: int, past: Sequence[Quarter], *, window_us: int) -> float |
     share = window_us / QUARTER_US
     costs = [each.cost * share for each in past]
     middle = statistics.median(costs)
-    spread = max(_TO_SIGMA * _deviation(costs, middle), _LEAST_COST_SPREAD * middle, _LEAST_COST)
+    spread = max(_spread(costs, middle), _LEAST_COST_SPREAD * middle, _LEAST_COST)
     return (cost - middle) / spread
 
 
@@ -81,7 +85,7 @@ def error_score(percent: float, past: Iterable[Quarter]) -> float | None:
     if len(rates) < _ENOUGH:
         return None
     middle = statistics.median(rates)
-    spread = max(_TO_SIGMA * _deviation(rates, middle), _LEAST_ERROR_SPREAD)
+    spread = max(_spread(rates, middle), _LEAST_ERROR_SPREAD)
     return (percent - middle) / spread
 
 
@@ -108,8 +112,15 @@ def _answered(quarters: Sequence[Quarter], until: int, window_us: int) -> int:
     return sum(each.answered for each in quarters if until - window_us <= each.start < until)
 
 
-def _deviation(values: Sequence[float], middle: float) -> float:
-    return statistics.median(abs(value - middle) for value in values)
+def _spread(values: Sequence[float], middle: float) -> float:
+    """Return how far *values* lie around their median: by the half that is near, or by the top, whichever is more.
+
+    The median absolute deviation alone takes the long tail of costs for spikes; the 95th percentile alone
+    moves with one outlier in twenty.
+    """
+    near = _TO_SIGMA * statistics.median(abs(value - middle) for value in values)
+    top = sorted(values)[int(_TOP * (len(values) - 1))]
+    return max(near, (top - middle) / _TOP_SIGMAS)
 
 
 def _hours_apart(one: int, other: int) -> float:

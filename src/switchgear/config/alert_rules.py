@@ -101,6 +101,7 @@ BUILT_IN: Final = (
         above=6,
         resolve=4,
         window=_QUARTER,
+        minimum_calls=5,
         severity="warning",
         why="Far more is spent than usual: a loop, a longer prompt, or another model?",
     ),
