@@ -13,13 +13,21 @@ if TYPE_CHECKING:
 
     from switchgear.gateway.asgi import ASGIApp, Receive, Scope, Send
 
-__all__ = ["NOT_OURS", "Front"]
+__all__ = ["MAX_HEAD", "NOT_OURS", "Front"]
 
+
+MAX_HEAD: Final = 64 * 1024
+"""Bytes of a request's target and headers that are taken."""
 
 NOT_OURS: Final = (
     "this server answers on loopback names only (127.0.0.1, ::1, localhost): "
     "a page elsewhere must not reach it under a name of its own"
 )
+
+
+def _head_size(scope: Scope) -> int:
+    lines = sum(len(name) + len(value) for name, value in scope["headers"])
+    return lines + len(scope["path"]) + len(scope.get("query_string", b""))
 
 
 class Front:
@@ -53,6 +61,11 @@ class Front:
         else:
             if not names_loopback(next((value for name, value in scope["headers"] if name == b"host"), b"")):
                 await send_problem(send, 421, "Misdirected request", NOT_OURS)
+                return
+            if _head_size(scope) > MAX_HEAD:
+                await send_problem(
+                    send, 431, "Request header fields too large", f"they have at most {MAX_HEAD:,} bytes"
+                )
                 return
             first = scope["path"].split("/", 2)[1] if scope["path"].startswith("/") else ""
             app = self._control if not first or first in RESERVED_NAMES else self._proxy
