@@ -47,6 +47,7 @@ class Gatherer:
         self._forecasts: Final = ForecastMemory(reader.usage, ZoneInfo(config.server.reporting_timezone))
         self._past: dict[str, list[Quarter]] = {}
         self._past_of: int | None = None
+        self._compare: dict[tuple[str, int], Sequence[Quarter]] = {}
         self._made: tuple[int, Sequence[Reading]] | None = None
 
     def read(self, asked: Iterable[Asked], *, now: int) -> dict[Asked, Sequence[Reading]]:
@@ -132,12 +133,21 @@ class Gatherer:
         if name == "service.silent":
             silent = is_silent(of.calls, quarters, now=now, window_us=window)
             return None if silent is None else float(silent)
-        # What is looked at is no part of what it is compared with.
-        past = usual([each for each in quarters if each.start + QUARTER_US <= now - window], now=now)
+        past = self._usual(service, quarters, window)
         if name == "service.cost_score":
             return cost_score(of.cost, past, window_us=window)
         answered = of.ok + of.failed
         return error_score(100 * of.failed / answered, past) if answered else None
+
+    def _usual(self, service: str, quarters: Sequence[Quarter], window: int) -> Sequence[Quarter]:
+        """Return what *service* is compared with, found once in 15 minutes."""
+        found = self._compare.get((service, window))
+        if found is None:
+            at = (self._past_of or 0) * QUARTER_US
+            # What is looked at is no part of what it is compared with.
+            found = usual([each for each in quarters if each.start + QUARTER_US <= at - window], now=at)
+            self._compare[service, window] = found
+        return found
 
     def _quarters(self, now: int) -> dict[str, list[Quarter]]:
         """Return the past of each service, read once in 15 minutes."""
@@ -145,7 +155,7 @@ class Gatherer:
         if self._past_of != quarter:
             until = quarter * QUARTER_US
             found = quarters_of(self._reader, since=until - LOOKED_BACK_US, until=until)
-            self._past, self._past_of = found, quarter
+            self._past, self._past_of, self._compare = found, quarter, {}
         return self._past
 
     def _p95(self, service: str, window: int, now: int) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from switchgear.clock import MICROS
@@ -93,7 +94,7 @@ def is_silent(calls: int, quarters: Sequence[Quarter], *, now: int, window_us: i
     """Return whether no call came in a window that usually has some; None: too little is known.
 
     Usual is the median of the same window on the seven days before, with at least three days of calls, or,
-    with less history, of the eight windows before it. Ten calls or more must be usual.
+    with less history, of the eight windows before it. *quarters* are in order of time. Ten calls or more must be usual.
     """
     if calls:
         return False
@@ -109,7 +110,8 @@ def is_silent(calls: int, quarters: Sequence[Quarter], *, now: int, window_us: i
 
 
 def _answered(quarters: Sequence[Quarter], until: int, window_us: int) -> int:
-    return sum(each.answered for each in quarters if until - window_us <= each.start < until)
+    begin = bisect_left(quarters, (until - window_us,))
+    return sum(each.answered for each in quarters[begin : bisect_left(quarters, (until,))])
 
 
 def _spread(values: Sequence[float], middle: float) -> float:
