@@ -23,6 +23,7 @@ from switchgear.governor.opening import housekeeping
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.version import __version__
 from switchgear.web.app import create_app
+from switchgear.web.auth.opening import open_sign_in
 from switchgear.web.deps import WebDeps
 
 if TYPE_CHECKING:
@@ -204,6 +205,7 @@ def _web_deps(governor: Governor, *, stopping: Callable[[], bool]) -> WebDeps:
         started_at=governor.clock.moment().wall,
         gate=governor,
         commands=governor,
+        sign_in=open_sign_in(governor.config.server, governor.clock),
         stopping=stopping,
     )
 

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "services": ("switchgear.cli.services", "Show the services, their breakers and limits."),
     "limits": ("switchgear.cli.limits", "Show limits, and test what a call would meet."),
     "budgets": ("switchgear.cli.budgets", "Show what budgets hold and what is left."),
+    "users": ("switchgear.cli.users", "Say who may sign in to the dashboard."),
     "usage": ("switchgear.cli.usage", "Show usage and cost over time and by group."),
     "costs": ("switchgear.cli.costs", "Report costs, and compare them with a provider's."),
     "calls": ("switchgear.cli.calls", "Look up calls in the ledger."),

@@ -48,12 +48,17 @@ class _Section(BaseModel):
 
 
 class ServerConfig(_Section):
-    """Where Switchgear listens, in which time zone it cuts days, and whether callers need a key of it."""
+    """Where Switchgear listens, in which time zone it cuts days, and whether callers need a key of it.
+
+    *users_file*: who may sign in; None: nobody is asked to. *hosts*: names it answers to besides loopback ones.
+    """
 
     host: StrictStr = "127.0.0.1"
     port: Annotated[StrictInt, Field(ge=0, le=65535)] = 8400
     reporting_timezone: StrictStr = "UTC"
     require_keys: StrictBool = False
+    users_file: Annotated[StrictStr, Field(min_length=1)] | None = None
+    hosts: tuple[StrictStr, ...] = ()
 
 
 class LedgerConfig(_Section):

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from switchgear.web.api import install_api
 from switchgear.web.assets import STATIC_DIR, HashedFiles
+from switchgear.web.auth.door import Door
 from switchgear.web.deps import WebDeps
 from switchgear.web.origin import SameOrigin
 from switchgear.web.pages import install_pages
@@ -27,10 +28,12 @@ def create_app(deps: WebDeps) -> FastAPI:
         redoc_url=None,
     )
     pages = Pages(deps)
-    install_problems(app, pages.error)
+    answer = install_problems(app, pages.error)
     install_api(app, deps)
     install_pages(app, deps, pages)
     app.mount("/static", HashedFiles(directory=STATIC_DIR), name="static")
+    if deps.sign_in is not None:
+        app.add_middleware(Door, sign_in=deps.sign_in, answer=answer)
     app.add_middleware(SameOrigin)
     app.add_middleware(ThemeSwitch)
     app.add_middleware(SecurityHeaders)

@@ -12,6 +12,7 @@ from switchgear.config.model import Config
 from switchgear.governor.gate import Gate
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.insight.sources import CostLedger
+from switchgear.web.auth.sign_in import SignIn
 from switchgear.web.commands import Commands
 
 __all__ = ["WebDeps"]
@@ -29,6 +30,7 @@ class WebDeps(msgspec.Struct, frozen=True, kw_only=True):
         started_at: when the process started, in epoch microseconds.
         gate: who is asked what would become of a call; None: this process has none.
         commands: what people may change; None: this dashboard only reads.
+        sign_in: who asks those for a password that come here; None: nobody does.
         stopping: whether the server is about to end, so that streams end too.
     """
 
@@ -40,6 +42,7 @@ class WebDeps(msgspec.Struct, frozen=True, kw_only=True):
     started_at: int
     gate: Gate | None = None
     commands: Commands | None = None
+    sign_in: SignIn | None = None
     stopping: Callable[[], bool] = lambda: False
 
     @property

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from switchgear.web import format as formats
 from switchgear.web import words
 from switchgear.web.assets import Assets
+from switchgear.web.auth.door import who
 from switchgear.web.deps import WebDeps
 from switchgear.web.theme import THEMES, theme_of
 
@@ -69,7 +70,13 @@ class Pages:
         return self._response(
             template,
             http_status,
-            {"path": request.url.path, "theme": theme_of(request), "query": str(request.query_params), **context},
+            {
+                "path": request.url.path,
+                "user": who(request),
+                "theme": theme_of(request),
+                "query": str(request.query_params),
+                **context,
+            },
         )
 
     def fragment(self, template: str, **context: object) -> Response:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
-from switchgear.web.pages import budgets, calls, overview, services, usage
+from switchgear.web.pages import budgets, calls, overview, services, sign_in, usage
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -20,6 +20,6 @@ __all__ = ["install_pages"]
 def install_pages(app: FastAPI, deps: WebDeps, pages: Pages) -> None:
     """Add every page; they are for people, so they are not in the OpenAPI document."""
     router = APIRouter(include_in_schema=False)
-    for noun in (overview, services, budgets, usage, calls):
+    for noun in (overview, services, budgets, usage, calls, sign_in):
         noun.add_routes(router, deps, pages)
     app.include_router(router)
