@@ -26,6 +26,7 @@ __all__ = [
     "CallSettled",
     "CircuitName",
     "CircuitState",
+    "ConfigChanged",
     "Event",
     "ShadowExceeded",
 ]
@@ -131,6 +132,22 @@ class ShadowExceeded(msgspec.Struct, frozen=True, kw_only=True, tag="shadow_exce
     at: int
 
 
+class ConfigChanged(msgspec.Struct, frozen=True, kw_only=True, tag="config_changed"):
+    """The configuration was read again, and holds from *at* on (epoch microseconds).
+
+    Attributes:
+        changes: each key that has another value, with the old and the new one as TOML has them, and
+            no password in them; None: there was, or is, no such key.
+        source: the file, as it was named.
+        by: who had it read again.
+    """
+
+    changes: tuple[tuple[str, object, object], ...]
+    source: str
+    by: str
+    at: int
+
+
 class CallSettled(msgspec.Struct, frozen=True, kw_only=True, tag="call_settled"):
     """An attempt is over and in the ledger. *cost* is nano-USD; None means unpriced."""
 
@@ -151,7 +168,7 @@ class CallRefused(msgspec.Struct, frozen=True, kw_only=True, tag="call_refused")
     at: int
 
 
-Event = BreakerChanged | BudgetChanged | BudgetCrossed | CallSettled | CallRefused | ShadowExceeded
+Event = BreakerChanged | BudgetChanged | BudgetCrossed | CallSettled | CallRefused | ConfigChanged | ShadowExceeded
 
 
 class Bus:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Run
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_says_ready_once_and_ends_well(number: signal.Signals, filled: Path) -> None:
-    """Standard output is exactly one line; a signal ends the server with exit code 0."""
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_it_says_ready_once_and_ends_well(number: signal.Signals, code: int, filled: Path) -> None:
+    """Standard output is exactly one line; SIGTERM ends the server with exit code 0, an interrupt with 130."""
     command = [sys.executable, "-m", "switchgear", "serve", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -24,7 +24,7 @@ def test_it_says_ready_once_and_ends_well(number: signal.Signals, filled: Path) 
         rest, messages = process.communicate(timeout=20)
 
     assert line.startswith("ready http://127.0.0.1:")
-    assert (rest, process.returncode) == ("", 0), messages
+    assert (rest, process.returncode, messages) == ("", code, "")
 
 
 def test_without_the_server_packages_it_says_how_to_get_them(

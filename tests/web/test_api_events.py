@@ -39,7 +39,7 @@ def stream(place: Place, *, turns: int, query: str = "", headers: dict[str, str]
         looked.append(None)
         return len(looked) > turns
 
-    app = create_app(msgspec.structs.replace(place.deps, stopping=stopping))
+    app = create_app(msgspec.structs.replace(place.deps, ending=stopping))
     client = TestClient(app, base_url="http://127.0.0.1:8400")
     answer = client.get(f"/api/events{query}", headers={"accept": "text/event-stream", **(headers or {})})
     return answer.text

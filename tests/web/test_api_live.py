@@ -103,7 +103,14 @@ def test_every_address_of_the_api_is_described(full: Place) -> None:
         "keys",
     )
     wanted = {f"/api/{noun}" for noun in nouns}
-    parts = {"/api/admission/explain", "/api/budgets/{name}/limit", "/api/calls/{call_id}", "/api/events.csv"}
+    parts = {
+        "/api/admission/explain",
+        "/api/config",
+        "/api/config/reload",
+        "/api/budgets/{name}/limit",
+        "/api/calls/{call_id}",
+        "/api/events.csv",
+    }
     assert wanted | parts | {"/metrics", "/healthz", "/readyz"} == set(document["paths"])
     text = full.client().get("/openapi.json").text
     schemas = document["components"]["schemas"]

@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "init": ("switchgear.cli.init", "Write a commented configuration."),
     "status": ("switchgear.cli.status", "Show how things are, on one screen."),
     "doctor": ("switchgear.cli.doctor", "Check the installation and the configuration."),
+    "config": ("switchgear.cli.config", "Show and check the configuration, and have a running server read it again."),
     "services": ("switchgear.cli.services", "Show the services, their breakers and limits."),
     "limits": ("switchgear.cli.limits", "Show limits, and test what a call would meet."),
     "budgets": ("switchgear.cli.budgets", "Show what budgets hold and what is left."),

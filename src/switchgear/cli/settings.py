@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from switchgear.config.model import Config
 
-__all__ = ["DEFAULT_FILE", "Settings", "address", "config_option", "read", "url_option"]
+__all__ = ["DEFAULT_FILE", "Settings", "address", "config_option", "located", "read", "url_option"]
 
 DEFAULT_FILE: Final = "switchgear.toml"
 
@@ -42,8 +42,13 @@ def read(given: Path | None) -> Settings:
     """
     from switchgear.config import load
 
-    path = given or _found()
+    path = located(given)
     return Settings(load(path, environ=os.environ), path)
+
+
+def located(given: Path | None) -> Path | None:
+    """Return *given*, or else the first place that has a configuration; None: there is none."""
+    return given or _found()
 
 
 def address(config: Config) -> str:

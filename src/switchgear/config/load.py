@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pydantic import ValidationError
 
@@ -23,10 +23,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["default", "load", "load_over", "load_text"]
+__all__ = ["Sourced", "default", "load", "load_over", "load_sourced", "load_text"]
 
 _POSITION: Final = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", re.DOTALL)
 _TWICE: Final = re.compile(r"Cannot declare (\(.*\)) twice", re.DOTALL)
+
+
+class Sourced(NamedTuple):
+    """A configuration, and where each of its values comes from."""
+
+    config: Config
+    source: Source
 
 
 def default() -> Config:
@@ -44,9 +51,14 @@ def load(path: Path | None, *, environ: Mapping[str, str]) -> Config:
     Raises:
         ConfigError: each line of it is one problem: file and line, or variable; key; what is wrong.
     """
+    return load_sourced(path, environ=environ).config
+
+
+def load_sourced(path: Path | None, *, environ: Mapping[str, str]) -> Sourced:
+    """Return the same as *load*, with where each value comes from; raises as *load*."""
     if path is None:
-        return load_text("", name="", environ=environ)
-    return load_text(_text_of(path), name=str(path), environ=environ)
+        return _loaded("", "", environ, None)
+    return _loaded(_text_of(path), str(path), environ, None)
 
 
 def load_over(path: Path, under: Path | None, *, environ: Mapping[str, str]) -> Config:
@@ -90,14 +102,18 @@ def load_text(
     Raises:
         ConfigError: as *load*.
     """
+    return _loaded(text, name, environ or {}, under).config
+
+
+def _loaded(text: str, name: str, environ: Mapping[str, str], under: str | None) -> Sourced:
     try:
-        return _checked(text, name, environ or {}, under)
+        return _checked(text, name, environ, under)
     except RecursionError:
         msg = f"{name}: is nested too deeply"
         raise ConfigError(msg) from None
 
 
-def _checked(text: str, name: str, environ: Mapping[str, str], under: str | None) -> Config:
+def _checked(text: str, name: str, environ: Mapping[str, str], under: str | None) -> Sourced:
     try:
         data = tomllib.loads(text) if under is None else _merged(_filled_in(under), tomllib.loads(text))
     except ValueError as error:
@@ -116,7 +132,7 @@ def _checked(text: str, name: str, environ: Mapping[str, str], under: str | None
     problems = [*laid.problems, *problems_in(config), *unavailable(config)]
     if problems:
         raise source.error(problems)
-    return config
+    return Sourced(config, source)
 
 
 def _built_in() -> dict[str, Any]:

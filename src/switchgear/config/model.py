@@ -48,7 +48,7 @@ class _Section(BaseModel):
 
 
 class ServerConfig(_Section):
-    """Where Switchgear listens, in which time zone it cuts days, and whether callers need a key of it.
+    """Where Switchgear listens, in how many processes, how it ends, who may call, and where it cuts days.
 
     *users_file*: who may sign in; None: nobody is asked to. *hosts*: names it answers to besides loopback ones.
     """
@@ -59,6 +59,8 @@ class ServerConfig(_Section):
     require_keys: StrictBool = False
     users_file: Annotated[StrictStr, Field(min_length=1)] | None = None
     hosts: tuple[StrictStr, ...] = ()
+    workers: Positive = 1
+    shutdown_timeout: Duration = Field(default="30s")  # type: ignore[assignment]  # validated into microseconds
 
 
 class LedgerConfig(_Section):

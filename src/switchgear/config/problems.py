@@ -7,14 +7,14 @@ import json
 import re
 import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from switchgear.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["KeyPath", "Problem", "Source", "dotted", "inside", "nearest", "shown"]
+__all__ = ["KeyPath", "Origin", "Problem", "Source", "dotted", "inside", "nearest", "shown"]
 
 KeyPath = tuple[str | int, ...]
 """Where a value lies: keys of tables, and positions in lists from 0."""
@@ -40,6 +40,16 @@ class Problem:
     variable: str | None = None
 
 
+class Origin(NamedTuple):
+    """Where a value comes from; *where*: file and line, or the variable.
+
+    ``built in``: it belongs to a built-in service, or to every service that says nothing else.
+    """
+
+    kind: Literal["file", "environment", "built in", "default"]
+    where: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a configuration comes from, so that a problem can be pointed at.
@@ -62,6 +72,19 @@ class Source:
         for problem in problems:
             first.setdefault(problem.variable or problem.path, problem)
         return ConfigError("\n".join(line for _, line in sorted(map(self._told, first.values()))))
+
+    def origin(self, path: KeyPath) -> Origin:
+        """Return where the value at *path* comes from."""
+        within = [path[:end] for end in range(len(path), 0, -1)]
+        variable = next((self.variables[one] for one in within if one in self.variables), None)
+        if variable is not None:
+            return Origin("environment", variable)
+        if path in self.lines:
+            return Origin("file", f"{self.name}:{self.lines[path]}")
+        value: object = self.data
+        for part in path:
+            value = inside(value, part)
+        return Origin("default" if value is None else "built in", None)
 
     def _told(self, problem: Problem) -> tuple[int, str]:
         order, where = self._place(problem)

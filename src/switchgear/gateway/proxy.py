@@ -57,9 +57,7 @@ class Proxy:
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=_KEPT_CONNECTIONS, keepalive_expiry=60)
         self._inner: Final = inner if inner is not None else httpx2.AsyncHTTPTransport(limits=limits)
         self._gate: Final = gate
-        self._transports: Final = {
-            name: AsyncGovernedTransport(gate, name, inner=self._inner) for name in gate.config.services
-        }
+        self._transports: Final[dict[str, AsyncGovernedTransport]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; a client that goes away takes the upstream call with it."""
@@ -113,7 +111,7 @@ class Proxy:
 
     async def _serve(self, service: str, request: httpx2.Request, send: Send) -> None:
         try:
-            response = await self._transports[service].handle_async_request(request)
+            response = await self._transport(service).handle_async_request(request)
         except httpx2.TimeoutException as error:
             await send_problem(
                 send, 504, "Gateway timeout", f"{service} did not answer in time ({type(error).__name__})"
@@ -140,6 +138,13 @@ class Proxy:
             raise
         finally:
             await response.aclose()
+
+    def _transport(self, service: str) -> AsyncGovernedTransport:
+        """Return the way to *service*: one for all its requests, made with the first, as services come and go."""
+        transport = self._transports.get(service)
+        if transport is None:
+            transport = self._transports[service] = AsyncGovernedTransport(self._gate, service, inner=self._inner)
+        return transport
 
 
 async def _answer(response: httpx2.Response, send: Send) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from switchgear.calls import Refusal
+    from switchgear.config.model import ServiceConfig
     from switchgear.governor.exchange import Exchange
     from switchgear.governor.gate import Gate
     from switchgear.policies.retry import Failure
@@ -38,7 +39,8 @@ class Attempts:
         self._others: Final = [
             other for other in config.fallback if other != first.call.service and first.caller.may_use(other)
         ]
-        self._rule = _rule(gate, first.call.service)
+        self._config = config
+        self._rule = _rule(config)
         self._here = 0
         self.exchange = first
         self.made = 0
@@ -53,7 +55,7 @@ class Attempts:
         """How long the next attempt may queue for a limit; None: as the service says."""
         if self.exchange.call.attempt == 1:
             return None
-        return max(0, min(self.left_us, self._gate.service(self.exchange.call.service).max_wait))
+        return max(0, min(self.left_us, self._config.max_wait))
 
     @property
     def may_go_on(self) -> bool:
@@ -73,6 +75,8 @@ class Attempts:
         """Move on to the next attempt; return the seconds to wait before it, or None: there is none."""
         if not may_repeat(failure, self.exchange.repeat):
             return None
+        if self.exchange.call.service not in self._gate.config.services:
+            return 0.0 if self.left_us > 0 and self._move_on() else None
         pause = pause_us(self._rule, failure, made=self._here, left_us=self.left_us, draw=self._draw())
         if pause is not None and not self._opened_beyond(pause):
             self.exchange = self.exchange.again()
@@ -80,11 +84,14 @@ class Attempts:
         return 0.0 if self.left_us > 0 and self._move_on() else None
 
     def _move_on(self) -> bool:
+        while self._others and self._others[0] not in self._gate.config.services:
+            self._others.pop(0)
         if not self._others:
             return False
         service = self._others.pop(0)
         self.exchange = self.exchange.elsewhere(service)
-        self._rule = _rule(self._gate, service)
+        self._config = self._gate.service(service)
+        self._rule = _rule(self._config)
         self._here = 0
         return True
 
@@ -97,6 +104,6 @@ class Attempts:
         return False
 
 
-def _rule(gate: Gate, service: str) -> RetryRule:
-    retry = gate.service(service).retry
+def _rule(service: ServiceConfig) -> RetryRule:
+    retry = service.retry
     return RetryRule(attempts=retry.attempts, backoff_us=retry.backoff, max_backoff_us=retry.max_backoff)

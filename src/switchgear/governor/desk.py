@@ -38,13 +38,18 @@ class BudgetDesk:
     def __init__(
         self, *, budgets: Iterable[BudgetRule], ring: KeyRing, state: State, ledger: Ledger, bus: Bus, clock: Clock
     ) -> None:
-        self._budgets: Final = tuple(budgets)
+        self._budgets = tuple(budgets)
         self._ring: Final = ring
         self._state: Final = state
         self._ledger: Final = ledger
         self._bus: Final = bus
         self._clock: Final = clock
         self._lock: Final = threading.Lock()
+
+    def adopt(self, budgets: Iterable[BudgetRule]) -> None:
+        """Know *budgets* from now on."""
+        with self._lock:
+            self._budgets = tuple(budgets)
 
     def set_budget(
         self,

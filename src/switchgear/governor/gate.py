@@ -12,17 +12,16 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Final, cast
 
-import msgspec
-
 from switchgear.calls import NO_USAGE, Call, Outcome, Refusal, Usage
 from switchgear.clock import Moment
-from switchgear.errors import ConfigError, LedgerError, refused
+from switchgear.errors import LedgerError, refused
 from switchgear.events import BreakerChanged, BudgetCrossed, CallRefused, CallSettled, ShadowExceeded
+from switchgear.governor.admitted import Admitted, Settlement
 from switchgear.governor.desk import BudgetDesk
 from switchgear.governor.explaining import Explainer
 from switchgear.governor.planning import Planner
+from switchgear.governor.terms import Terms
 from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled
-from switchgear.policies.pricing import Price
 from switchgear.state.base import Admission, Waiting
 from switchgear.waiting import async_turn, threadsafe_waker, turn
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
     from decimal import Decimal
 
-    from switchgear.clock import Clock
+    from switchgear.clock import Clock, Moment
     from switchgear.config.model import Config, ServiceConfig
     from switchgear.events import BudgetChanged, Bus, Event
     from switchgear.governor.keyring import KeyRing
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
     from switchgear.ledger import Ledger
     from switchgear.ledger.commit import Commit
     from switchgear.policies.budget import BudgetRule
-    from switchgear.policies.pricing import PriceBook
+    from switchgear.policies.pricing import Price, PriceBook
     from switchgear.state.base import AdmissionRequest, AsyncState
 
 __all__ = ["Admitted", "Gate", "Settlement"]
@@ -46,31 +45,6 @@ __all__ = ["Admitted", "Gate", "Settlement"]
 _Answer = Admission | Waiting | Refusal
 
 _log = logging.getLogger("switchgear.gate")
-
-
-class Admitted(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that may leave: reserved in state and ledger until it is settled.
-
-    Attributes:
-        cost: the worst case in nano-USD, None for an unpriced call.
-        started: when it was let go, after any waiting.
-        waited_us: microseconds spent in the queue.
-    """
-
-    call: Call
-    admission: Admission
-    price: Price | None
-    cost: int | None
-    started: Moment
-    waited_us: int
-
-
-class Settlement(msgspec.Struct, frozen=True, kw_only=True):
-    """What a call came to. *cost* is nano-USD, None for unpriced."""
-
-    usage: Usage
-    cost: int | None
-    estimated: bool
 
 
 class Gate:
@@ -101,18 +75,39 @@ class Gate:
         keys: Mapping[str, str],
         ring: KeyRing,
     ) -> None:
-        self.config: Final = config
         self.state: Final = state
         self.ledger: Final = ledger
-        self.book: Final = book
         self.bus: Final = bus
         self.clock: Final = clock
-        self._keys: Final = keys
         self.ring: Final = ring
         self.callers: Final = ring.callers
-        self._planner: Final = Planner(config=config, book=book, budgets=budgets, ring=ring)
-        self.explainer: Final = Explainer(self._planner, state, clock)
+        self._terms = Terms(config, keys, Planner(config=config, book=book, budgets=budgets, ring=ring))
         self._desk: Final = BudgetDesk(budgets=budgets, ring=ring, state=state, ledger=ledger, bus=bus, clock=clock)
+
+    @property
+    def config(self) -> Config:
+        """The services and budgets in force."""
+        return self._terms.config
+
+    @property
+    def book(self) -> PriceBook:
+        """The prices in force."""
+        return self._terms.planner.book
+
+    @property
+    def explainer(self) -> Explainer:
+        """Who says what would become of a call now."""
+        return Explainer(self._terms.planner, self.state, self.clock)
+
+    def adopt(
+        self, config: Config, *, book: PriceBook, budgets: tuple[BudgetRule, ...], keys: Mapping[str, str]
+    ) -> None:
+        """Hold to *config* from the next call on. Who is planned, admitted or in line already stays as it is.
+
+        The state has been told of it before.
+        """
+        self._terms = Terms(config, keys, self._terms.planner.follower(config=config, book=book, budgets=budgets))
+        self._desk.adopt(budgets)
 
     def service(self, name: str) -> ServiceConfig:
         """Return the configuration of service *name*.
@@ -120,16 +115,11 @@ class Gate:
         Raises:
             ConfigError: there is no such service; the known ones are listed.
         """
-        service = self.config.services.get(name)
-        if service is None:
-            known = ", ".join(sorted(self.config.services)) or "none"
-            msg = f"there is no service {name!r}; the configured ones are: {known}"
-            raise ConfigError(msg)
-        return service
+        return self._terms.service(name)
 
     def key_of(self, service: str) -> str | None:
         """Return the provider key that calls to *service* are sent with; None: the caller's own."""
-        return self._keys.get(service)
+        return self._terms.keys.get(service)
 
     def admit(self, call: Call, *, max_wait_us: int | None = None, cheaper: Cheaper | None = None) -> Admitted:
         """Let *call* go, or raise; may block up to *max_wait_us* (default: the service's ``max_wait``).
@@ -216,7 +206,7 @@ class Gate:
     def extend(self, admitted: Admitted, usage: Usage) -> Refusal | None:
         """Hold as much as *usage* for a call under way that has passed its reservation; a refusal: stop it."""
         price = admitted.price
-        cost = None if price is None else self.book.worst_case(price, usage)
+        cost = None if price is None else admitted.book.worst_case(price, usage)
         return self.state.extend(admitted.admission, cost, usage.tokens, self.clock.moment())
 
     def set_budget(
@@ -246,8 +236,9 @@ class Gate:
         self._publish(await self.state.apoll(self.clock.moment()))
 
     def _plan(self, call: Call, max_wait_us: int | None, waker: Callable[[], None], cheaper: Cheaper | None) -> Plan:
-        self.service(call.service)
-        return self._planner.plan(call, self.clock.moment(), max_wait_us=max_wait_us, waker=waker, cheaper=cheaper)
+        terms = self._terms
+        terms.require(call)
+        return terms.planner.plan(call, self.clock.moment(), max_wait_us=max_wait_us, waker=waker, cheaper=cheaper)
 
     def _ask(self, plan: Plan, cheaper: Cheaper | None, slot: int | None = None) -> tuple[Plan, _Answer]:
         """Return what the state says to *plan*, or to the cheaper one that a budget has put in its place."""
@@ -273,11 +264,11 @@ class Gate:
     ) -> Generator[tuple[AdmissionRequest, Moment, int | None], _Answer, tuple[Plan, _Answer]]:
         """Yield what the state is to be asked, be sent its answers, return the last with the plan that it is for."""
         now = plan.asked if slot is None else self.clock.moment()
-        answer: _Answer | None = self._planner.unpriced(plan) if slot is None else None
+        answer: _Answer | None = plan.planner.unpriced(plan) if slot is None else None
         if answer is None:
             answer = yield plan.request, now, slot
         while isinstance(answer, Refusal):
-            other = self._planner.degraded(plan, answer, now, cheaper)
+            other = plan.planner.degraded(plan, answer, now, cheaper)
             if other is None:
                 break
             plan, answer = other, (yield other.request, now, None)
@@ -300,6 +291,7 @@ class Gate:
             admission=admission,
             price=plan.price,
             cost=plan.request.cost,
+            book=plan.planner.book,
             started=now,
             waited_us=waited_us,
         )
@@ -341,7 +333,7 @@ class Gate:
         call = admitted.call
         usage = admitted.call.bound if outcome.usage is None else outcome.usage
         estimated = outcome.estimated or outcome.usage is None
-        self._planner.learn(call, outcome)
+        self._terms.planner.learn(call, outcome)
         settled = CallSettled(
             call=call,
             status=outcome.status,
@@ -366,8 +358,8 @@ class Gate:
         tier = outcome.tier or call.tier
         if (model, tier) != (call.model, call.tier):
             # What is billed counts, not what was asked for; a name nobody knows is priced as asked.
-            price = self.book.price(call.service, model, now.wall, tier=tier) or price
-        return None if price is None else self.book.cost(price, outcome.usage), _version(price)
+            price = admitted.book.price(call.service, model, now.wall, tier=tier) or price
+        return None if price is None else admitted.book.cost(price, outcome.usage), _version(price)
 
     def _row(
         self, admitted: Admitted, outcome: Outcome, usage: Usage, cost: int | None, version: str | None

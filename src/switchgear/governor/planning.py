@@ -35,6 +35,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         asked: when it was first asked for.
+        planner: who made it, and so under which configuration.
         tried: the models that budgets have said no to.
     """
 
@@ -42,16 +43,25 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     price: Price | None
     request: AdmissionRequest
     asked: Moment
+    planner: Planner
     tried: tuple[str | None, ...] = ()
 
 
 class Planner:
     """Makes plans, and learns what calls really put out where a budget reserves what is expected."""
 
-    def __init__(self, *, config: Config, book: PriceBook, budgets: Iterable[BudgetRule], ring: KeyRing) -> None:
+    def __init__(
+        self,
+        *,
+        config: Config,
+        book: PriceBook,
+        budgets: Iterable[BudgetRule],
+        ring: KeyRing,
+        expected: Expectations | None = None,
+    ) -> None:
         self._ring: Final = ring
         self._config: Final = config
-        self._book: Final = book
+        self.book: Final = book
         self._budgets: Final = tuple(budgets)
         self._targets: Final = {
             rule.name: rule.degrade_to
@@ -59,15 +69,19 @@ class Planner:
             if rule.action == "degrade" and rule.degrade_to is not None and not rule.shadow
         }
         soft = any(rule.reserve == "expected" for rule in self._budgets)
-        self._expected: Final = Expectations() if soft else None
+        self._expected: Final = (expected or Expectations()) if soft else None
         self._lock: Final = threading.Lock()
+
+    def follower(self, *, config: Config, book: PriceBook, budgets: Iterable[BudgetRule]) -> Planner:
+        """Return a planner for another configuration that knows what this one has learnt."""
+        return Planner(config=config, book=book, budgets=budgets, ring=self._ring, expected=self._expected)
 
     def plan(
         self, call: Call, now: Moment, *, max_wait_us: int | None, waker: Callable[[], None], cheaper: Cheaper | None
     ) -> Plan:
         """Return the plan of *call*; *max_wait_us* None: the service's own."""
         service = self._config.services[call.service]
-        price = self._book.price(call.service, call.model, now.wall, tier=call.tier) if call.billable else None
+        price = self.book.price(call.service, call.model, now.wall, tier=call.tier) if call.billable else None
         tokens = call.bound.tokens
         if not call.bounded:
             # Nobody asked for this much: what the limit can hold at all is taken, not refused for ever.
@@ -92,7 +106,7 @@ class Planner:
             can_degrade=cheaper is not None and any(rule.name in self._targets for rule, _ in found),
             scopes=self._ring.scopes_of(key),
         )
-        return Plan(call=call, price=price, request=request, asked=now)
+        return Plan(call=call, price=price, request=request, asked=now, planner=self)
 
     def degraded(self, plan: Plan, refusal: Refusal, now: Moment, cheaper: Cheaper | None) -> Plan | None:
         """Return what to ask for after a budget's no; None: the no stands.
@@ -147,4 +161,4 @@ class Planner:
     def _worst_case(self, call: Call, price: Price | None, bound: Usage) -> int | None:
         if not call.billable:
             return 0
-        return None if price is None else self._book.worst_case(price, bound)
+        return None if price is None else self.book.worst_case(price, bound)

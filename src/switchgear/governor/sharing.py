@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["shared_state"]
 
 
-def shared_state(config: Config, *, recall: Callable[[], History], clock: Clock, ring: KeyRing) -> AsyncState:
+def shared_state(
+    config: Config, *, recall: Callable[[], History], clock: Clock, ring: KeyRing, join: bool = True
+) -> AsyncState:
     """Return the live numbers at ``state.url``, which have been told what *recall* returns.
 
     They hold to the limits and budgets of the keys in *ring* too, and ask *recall* again whenever
-    their server has lost its data.
+    their server has lost its data. *join* False: only to look at.
 
     Raises:
         StateError: they can't be reached, and ``state.when_down`` is ``closed``.
@@ -47,6 +49,8 @@ def shared_state(config: Config, *, recall: Callable[[], History], clock: Clock,
         when_down=config.state.when_down,
     )
     ring.tell(state, clock.moment())
+    if not join:
+        return state
     try:
         state.restore(recall(), clock.moment())
     except BaseException:

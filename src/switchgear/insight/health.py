@@ -76,6 +76,7 @@ def assess(  # noqa: PLR0913 - one keyword for each thing that health depends on
     ledger_problem: str | None = None,
     ledger_warning: str | None = None,
     state_problem: str | None = None,
+    notes: Iterable[HealthReason] = (),
     rules: HealthRules,
 ) -> SystemHealth:
     """Return the status with its reasons, the worst first; see the module for the rules."""
@@ -87,6 +88,7 @@ def assess(  # noqa: PLR0913 - one keyword for each thing that health depends on
         *(reason for budget in budgets if not budget.shadow for reason in _of_budget(budget, rules)),
         *(reason for limit in limits if not limit.shadow for reason in _of_limit(limit, rules)),
         *_of_errors(errors, rules),
+        *notes,
     ]
     reasons.sort(key=lambda reason: _SEVERITY[reason.status])
     return SystemHealth(

@@ -30,7 +30,7 @@ __all__ = [
 
 HealthStatus = Literal["healthy", "degraded", "unhealthy"]
 BudgetState = Literal["ok", "warning", "critical", "exceeded"]
-Subject = Literal["service", "budget", "limit", "errors", "ledger"]
+Subject = Literal["service", "budget", "limit", "errors", "ledger", "configuration", "process"]
 
 VERSION: Final = 1
 

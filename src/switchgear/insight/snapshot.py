@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from switchgear.insight.metrics import (
         BudgetMetrics,
         CircuitBreakerMetrics,
+        HealthReason,
         RateLimitMetrics,
         SystemHealth,
         TokenMetrics,
@@ -53,11 +54,12 @@ class MetricsCollector:
         config: which services are critical, what budgets match, the reporting time zone.
         ledger_problem: returns as a phrase why the ledger lets no call go, None when it does.
         ledger_warning: returns as a phrase what it does not record although calls go, None when it does.
+        notes: returns what else there is to say of this process, for instance that it is about to end.
         rules: the thresholds of the overall status.
         denials: returns how many requests were turned away for their key, by why.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what each part of the picture is from
         self,
         reader: CallLedger,
         state: LiveNumbers,
@@ -66,21 +68,27 @@ class MetricsCollector:
         config: Config,
         ledger_problem: Callable[[], str | None] = well,
         ledger_warning: Callable[[], str | None] = well,
+        notes: Callable[[], tuple[HealthReason, ...]] = tuple,
         rules: HealthRules | None = None,
         denials: Callable[[], Mapping[str, int]] = dict[str, int],
     ) -> None:
         self._reader = reader
         self._state = state
         self._clock = clock
-        self._config = config
-        self._zone = ZoneInfo(config.server.reporting_timezone)
+        self._notes = notes
         self._rules = rules or HealthRules()
         self._past = PastSums(reader, _SHARES)
         self._lifetime = PastSums(reader, ("service",))
-        self._providers = {name: service.provider or name for name, service in config.services.items()}
         self.ledger_problem = ledger_problem
         self._ledger_warning = ledger_warning
         self.denials = denials
+        self.adopt(config)
+
+    def adopt(self, config: Config) -> None:
+        """Read by *config* from now on."""
+        self._config = config
+        self._zone = ZoneInfo(config.server.reporting_timezone)
+        self._providers = {name: service.provider or name for name, service in config.services.items()}
 
     def snapshot(self) -> MetricsSnapshot:
         """Return the picture as of now.
@@ -110,6 +118,7 @@ class MetricsCollector:
             calls=self._service_calls([breaker.service for breaker in breakers], hour_rows, month, now=now),
             ledger_problem=self.ledger_problem(),
             ledger_warning=self._ledger_warning(),
+            notes=self._notes(),
             rules=self._rules,
         )
         return MetricsSnapshot(
@@ -146,6 +155,7 @@ class MetricsCollector:
                 ledger_problem=str(error) if of_ledger else self.ledger_problem(),
                 ledger_warning=self._ledger_warning(),
                 state_problem=None if of_ledger else str(error),
+                notes=self._notes(),
                 rules=self._rules,
             )
 

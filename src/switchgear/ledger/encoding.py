@@ -134,7 +134,9 @@ def settled_row(record: AttemptSettled, *, seq: int, model: str | None) -> Value
     )
 
 
-def event_row(event: BreakerChanged | BudgetChanged | BudgetCrossed | ShadowExceeded | Entry) -> Values:
+def event_row(
+    event: BreakerChanged | BudgetChanged | BudgetCrossed | ShadowExceeded | Entry,
+) -> Values:
     """Return *event* in the columns of ``sql.EVENT``."""
     if isinstance(event, Entry):
         return event.at, event.kind, event.subject, json_text(event.what)

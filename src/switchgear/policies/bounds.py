@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from switchgear.policies.calendar import DayWindow
-from switchgear.policies.limit_rule import Bound, Grant, LimitDenial, LimitRule
+from switchgear.policies.limit_rule import Bound, Grant, LimitDenial, LimitRule, Past
 from switchgear.policies.window import NEVER, NOWHERE, Window
 
 if TYPE_CHECKING:
@@ -30,10 +30,14 @@ class Bounds:
         self.each: tuple[Bound, ...] = ()
         self.install(rules)
 
-    def install(self, rules: Iterable[LimitRule]) -> None:
-        """Keep *rules* from now on; what a limit of the same name and span has counted stays counted."""
+    def install(self, rules: Iterable[LimitRule]) -> tuple[Bound, ...]:
+        """Keep *rules* from now on; what a limit of the same name and span has counted stays counted.
+
+        Return those that are new, and so have counted nothing.
+        """
         there = {(bound.rule.name, bound.rule.window_us, bound.rule.timezone): bound.window for bound in self.each}
         each: list[Bound] = []
+        new: list[Bound] = []
         for rule in rules:
             window = there.get((rule.name, rule.window_us, rule.timezone))
             if window is None:
@@ -41,6 +45,8 @@ class Bounds:
                 window = Window(rule.limit, rule.window_us) if zone is None else DayWindow(rule.limit, zone)
             window.limit = rule.limit
             each.append(Bound(rule, window, rule.unit == "tokens"))
+            if (rule.name, rule.window_us, rule.timezone) not in there:
+                new.append(each[-1])
         self.each = tuple(each)
         # Plain tuples for the way that every call takes.
         self._takers = tuple((bound.window, bound.by_token) for bound in each)
@@ -48,6 +54,7 @@ class Bounds:
         self._days = tuple((one.window, one.by_token) for one in each if isinstance(one.window, DayWindow))
         shortest = min((bound.rule.window_us for bound in each), default=0)
         self._gaps = tuple((one.by_token, one.rule) for one in each if one.rule.window_us == shortest)
+        return tuple(new)
 
     @property
     def by_wall(self) -> bool:
@@ -107,10 +114,12 @@ class Bounds:
         limits = [one.rule.limit for one in self.each if one.by_token == by_token and one.rule.window_us >= span]
         return min(limits, default=NEVER)
 
-    def remember(self, at: int, requests: int, tokens: int, now: Moment) -> None:
-        """Count past calls at monotonic *at*, told in order of time."""
-        for bound in self.each:
-            units = tokens if bound.by_token else requests
+    @staticmethod
+    def remember(bounds: Iterable[Bound], past: Past, now: Moment) -> None:
+        """Count *past* calls in *bounds*, told in order of time."""
+        at = past.at
+        for bound in bounds:
+            units = past.tokens if bound.by_token else past.requests
             if isinstance(bound.window, DayWindow):
                 bound.window.expire(now.wall)
                 bound.window.remember(units, now.wall - now.mono + at)

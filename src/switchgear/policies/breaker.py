@@ -104,7 +104,7 @@ class Breaker:
     """
 
     def __init__(self, rule: BreakerRule, draw: Callable[[], float] = random.random) -> None:
-        self.rule: Final = rule
+        self.rule = rule
         self.state: CircuitName = "closed"
         self.reason: str | None = None
         self.failures = 0
@@ -115,9 +115,8 @@ class Breaker:
         """The permit of every call while nothing needs to be asked; None: *check*, then *take*."""
         self._draw: Final = draw
         self._generation = 0
-        size = rule.window_calls
-        self._window: Final = TimeWindow(rule.window_us) if size is None else CountWindow(size)
-        self._minimum: Final = min(rule.minimum_calls, size or rule.minimum_calls)
+        self._window = _window(rule)
+        self._minimum = min(rule.minimum_calls, rule.window_calls or rule.minimum_calls)
         self._probes: dict[int, int] = {}  # probe -> end of its lease
         self._next_probe = 1
         self._successes = 0
@@ -210,6 +209,16 @@ class Breaker:
         self._go("open", reason)
         self.until = until
         self.opened_times = opened_times
+
+    def reconfigure(self, rule: BreakerRule) -> None:
+        """Hold to *rule* from the next result on. The state, when it ends, and trial calls stay as they are.
+
+        What the window has counted stays counted as long as the window is the same stretch.
+        """
+        if (rule.window_us, rule.window_calls) != (self.rule.window_us, self.rule.window_calls):
+            self._window = _window(rule)
+        self.rule = rule
+        self._minimum = min(rule.minimum_calls, rule.window_calls or rule.minimum_calls)
 
     def force_open(self) -> Change | None:
         """Reject every call until somebody says otherwise."""
@@ -330,3 +339,7 @@ class Breaker:
             self.opened_times = 0
             self.failures = 0
             self._window.clear()
+
+
+def _window(rule: BreakerRule) -> TimeWindow | CountWindow:
+    return TimeWindow(rule.window_us) if rule.window_calls is None else CountWindow(rule.window_calls)

@@ -76,6 +76,11 @@ class BudgetRule(msgspec.Struct, frozen=True, kw_only=True):
         msgspec.structs.force_setattr(self, "marks", marks)
 
     @property
+    def counted(self) -> tuple[object, ...]:
+        """What decides which calls it counts, in what, over which period: two rules of equal ones share a count."""
+        return self.name, self.unit, self.match, self.each, self.period, self.rolling_us, self.timezone
+
+    @property
     def hard(self) -> bool:
         """Whether the limit is held, rather than only watched."""
         return self.action != "warn"
@@ -193,6 +198,11 @@ class Pot:
     def arm(self, now: int) -> None:
         """Take thresholds that are passed already as reported: a restart repeats no crossing."""
         self._crossings(now)
+
+    def rearm(self, rule: BudgetRule, now: int) -> None:
+        """Hold to the thresholds of *rule*, and take those that are passed already as reported."""
+        self.rule = msgspec.structs.replace(rule, limit=self.rule.limit)
+        self._pass(bisect_right(self.rule.marks, self.spent(now)))
 
     def change(self, rule: BudgetRule, now: int) -> tuple[float, ...]:
         """Hold to *rule* from *now* on; return the thresholds that its limit has fallen below.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -14,7 +14,7 @@ from switchgear.policies.window import Outlook, Window
 if TYPE_CHECKING:
     from switchgear.clock import Moment
 
-__all__ = ["Bound", "Grant", "LimitDenial", "LimitRule", "Queued"]
+__all__ = ["Bound", "Grant", "LimitDenial", "LimitRule", "Past", "Queued"]
 
 
 class LimitRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -28,6 +28,14 @@ class LimitRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     limit: int
     window_us: int
     timezone: str | None = None
+
+
+class Past(NamedTuple):
+    """Calls that went out at monotonic *at* and still count: *requests* of them, with *tokens* in all."""
+
+    at: int
+    requests: int
+    tokens: int
 
 
 class Bound(msgspec.Struct, frozen=True, gc=False):

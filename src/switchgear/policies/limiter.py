@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from switchgear.clock import micros
 from switchgear.policies.bounds import Bounds
 from switchgear.policies.leases import Lease, Leases
-from switchgear.policies.limit_rule import Grant, LimitDenial, LimitRule, Queued
+from switchgear.policies.limit_rule import Grant, LimitDenial, LimitRule, Past, Queued
 from switchgear.policies.line import AGING, Plan, Waiter, pushed_too_far
 from switchgear.policies.pace import Pace
 from switchgear.policies.window import NEVER
@@ -168,15 +168,18 @@ class Limiter:
 
     def remember(self, at: int, requests: int, tokens: int, now: Moment) -> None:
         """Count past calls at monotonic *at*, told in order of time, before the first *ask*."""
-        self._bounds.remember(at, requests, tokens, now)
+        self._bounds.remember(self._bounds.each, Past(at, requests, tokens), now)
 
-    def reconfigure(self, rules: Iterable[LimitRule], now: Moment) -> None:
+    def reconfigure(self, rules: Iterable[LimitRule], now: Moment, past: Iterable[Past] = ()) -> None:
         """Hold to *rules* from now on. What a limit of the same name and span has counted stays counted.
 
-        Those in line get new instants: earlier ones are woken, so are those whose call will never fit.
+        A limit that is new counts *past* calls, in order of time. Those in line get new instants:
+        earlier ones are woken, so are those whose call will never fit.
         """
         rules = tuple(rules)
-        self._bounds.install(rule for rule in rules if rule.window_us)
+        new = self._bounds.install(rule for rule in rules if rule.window_us)
+        for calls in past:
+            self._bounds.remember(new, calls, now)
         self._concurrent = next((rule for rule in rules if not rule.window_us), None)
         self.wakers += [
             one.waker for one in self._line if one.waker is not None and self._bounds.too_large(one.tokens, now)

@@ -78,8 +78,19 @@ class Pots:
 
     def change(self, limit: int, now: Moment) -> list[tuple[str | None, Pot, tuple[float, ...]]]:
         """Set the limit of every value; return the thresholds that it has fallen below, by value."""
+        return self.adopt(msgspec.structs.replace(self.rule, limit=limit), now)
+
+    def adopt(self, rule: BudgetRule, now: Moment) -> list[tuple[str | None, Pot, tuple[float, ...]]]:
+        """Hold to *rule*, which counts the same calls over the same period; return what *change* returns.
+
+        Of other thresholds those that are passed already count as reported.
+        """
         found = self._each(now)
-        self.rule = msgspec.structs.replace(self.rule, limit=limit)
+        told = rule.thresholds != self.rule.thresholds
+        self.rule = rule
+        if told:
+            for _, pot in found:
+                pot.rearm(rule, now.mono)
         changed = [(value, pot, pot.change(self.rule, now.mono)) for value, pot in found]
         return [(value, pot, shares) for value, pot, shares in changed if shares]
 

@@ -12,10 +12,10 @@ from switchgear.policies.limit_rule import Grant, LimitDenial
 from switchgear.policies.limiter import Limiter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from switchgear.clock import Moment
-    from switchgear.policies.limit_rule import LimitRule
+    from switchgear.policies.limit_rule import LimitRule, Past
 
 __all__ = ["ShadowLimits", "is_told", "would_wait"]
 
@@ -46,8 +46,15 @@ class ShadowLimits:
 
     def __init__(self, rules: Iterable[LimitRule]) -> None:
         self.limiter: Final = Limiter(rules)
-        self.waits: Final = {rule.name: 0 for rule in self.limiter.rules}
-        self.refusals: Final = dict(self.waits)
+        self.waits = {rule.name: 0 for rule in self.limiter.rules}
+        self.refusals = dict(self.waits)
+
+    def reconfigure(self, rules: Iterable[LimitRule], past: Sequence[Past], now: Moment) -> None:
+        """Try out *rules* from now on; those that are new begin with *past*, and with nothing counted against them."""
+        self.limiter.reconfigure(tuple(rules), now, past)
+        names = [rule.name for rule in self.limiter.rules]
+        self.waits = {name: self.waits.get(name, 0) for name in names}
+        self.refusals = {name: self.refusals.get(name, 0) for name in names}
 
     def meet(self, tokens: int, now: Moment, max_wait: int) -> tuple[Grant | None, LimitDenial | None, int]:
         """Take what a call of *tokens* takes, or count it; return the grant, or the denial and its count."""

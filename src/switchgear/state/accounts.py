@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from switchgear.events import BudgetCrossed, ShadowExceeded
 from switchgear.policies.budget_refusal import denial_of, over_budget
 from switchgear.policies.pots import Pots
@@ -12,7 +14,7 @@ from switchgear.state.explanation import BudgetAsked
 from switchgear.state.shading import turned_away
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from switchgear.calls import Refusal
     from switchgear.clock import Moment
@@ -38,18 +40,23 @@ class Accounts:
     """Every budget with its pots.
 
     Attributes:
-        shades: whether any of them is a shadow budget.
         shaded: what the last *room* has found no room for in shadow budgets, until *shade* or *leave*.
     """
 
     def __init__(self, rules: Iterable[BudgetRule], now: Moment) -> None:
-        self._budgets: Final = {rule.name: Pots(rule, now) for rule in rules}
-        self.shades: Final = any(pots.rule.shadow for pots in self._budgets.values())
+        self._configured = {rule.name: rule for rule in rules}
+        self._budgets = {name: Pots(rule, now) for name, rule in self._configured.items()}
         self.shaded: list[Hold] = []
+
+    @property
+    def shades(self) -> bool:
+        """Whether any budget is a shadow budget."""
+        return any(rule.shadow for rule in self._configured.values())
 
     def add(self, rule: BudgetRule, past: PastSpend | None, now: Moment) -> None:
         """Keep one more budget, of which *past* is spent."""
         if rule.name not in self._budgets:
+            self._configured[rule.name] = rule
             self._budgets[rule.name] = Pots(rule, now)
             self.restore((), () if past is None else (past,), now)
 
@@ -157,16 +164,33 @@ class Accounts:
             events += _crossings(Account(budget, value), pot, shares, now)
         return old, events
 
+    def reconfigure(
+        self, rules: Iterable[BudgetRule], limits: Iterable[PastLimit], spend: Iterable[PastSpend], now: Moment
+    ) -> list[BudgetCrossed]:
+        """Hold to *rules*; return the crossings of limits that are lower now.
+
+        A budget that counts what it counted goes on counting, with the limit that somebody has set
+        as long as the configured one is the same. Any other begins with what is remembered of it.
+        """
+        events: list[BudgetCrossed] = []
+        old, self._configured = self._configured, {rule.name: rule for rule in rules}
+        kept: dict[str, Pots] = {}
+        for name, rule in self._configured.items():
+            before = old.get(name)
+            if before is None or before.counted != rule.counted:
+                continue
+            pots = kept[name] = self._budgets[name]
+            limit = pots.rule.limit if rule.limit == before.limit else rule.limit
+            for value, pot, shares in pots.adopt(msgspec.structs.replace(rule, limit=limit), now):
+                events += _crossings(Account(name, value), pot, shares, now)
+        new = {name: Pots(rule, now) for name, rule in self._configured.items() if name not in kept}
+        _remember(new, limits, spend, now)
+        self._budgets = kept | new
+        return events
+
     def restore(self, limits: Iterable[PastLimit], spend: Iterable[PastSpend], now: Moment) -> None:
         """Take over what is remembered; budgets that are configured no more are left out."""
-        for changed in limits:
-            if changed.budget in self._budgets:
-                self._budgets[changed.budget].change(changed.limit, now)
-        for past in spend:
-            pots = self._budgets.get(past.account.budget)
-            if pots is not None:
-                amount = past.cost if pots.rule.unit == "usd" else past.tokens
-                pots.remember(past.account.value, amount, past.unpriced, now)
+        _remember(self._budgets, limits, spend, now)
 
     def views(self, now: Moment) -> tuple[BudgetView, ...]:
         """Return one view for each account, sorted."""
@@ -182,6 +206,19 @@ def _needed(rule: BudgetRule, request: AdmissionRequest) -> int:
     if rule.reserve == "expected":
         return _expected(rule, request)
     return request.tokens if rule.unit == "tokens" else request.cost or 0
+
+
+def _remember(
+    budgets: Mapping[str, Pots], limits: Iterable[PastLimit], spend: Iterable[PastSpend], now: Moment
+) -> None:
+    for changed in limits:
+        if changed.budget in budgets:
+            budgets[changed.budget].change(changed.limit, now)
+    for past in spend:
+        pots = budgets.get(past.account.budget)
+        if pots is not None:
+            amount = past.cost if pots.rule.unit == "usd" else past.tokens
+            pots.remember(past.account.value, amount, past.unpriced, now)
 
 
 def _expected(rule: BudgetRule, request: AdmissionRequest) -> int:

@@ -16,13 +16,14 @@ from switchgear.calls import Refusal, Unit
 from switchgear.events import BudgetCrossed, CircuitName, Event
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from switchgear.calls import Outcome
     from switchgear.clock import Moment
     from switchgear.policies.budget import BudgetRule
     from switchgear.policies.limit_rule import LimitRule
     from switchgear.state.explanation import Explanation
+    from switchgear.state.memory import ServiceRules
 
 __all__ = [
     "Account",
@@ -319,6 +320,23 @@ class State(Protocol):
 
     def restore(self, history: History, now: Moment) -> None:
         """Take over what the ledger remembers; before the first *admit*."""
+
+    def reconfigure(
+        self, services: Mapping[str, ServiceRules], budgets: Iterable[BudgetRule], history: History, now: Moment
+    ) -> tuple[Event, ...]:
+        """Hold to other rules from the next admission on; calls in flight settle in what they hold.
+
+        What is counted stays counted where a limit, a window or a budget goes on as it was: windows
+        of the same name and span, breakers with their state, budgets that count the same calls over
+        the same period. What is new begins with what *history* tells of it. A service that is
+        configured no more is shown no more; its calls in flight settle all the same.
+
+        Return the events of it: budgets whose limit has fallen below a threshold.
+
+        Raises:
+            ConfigError: a state of this kind can't hold to one of the rules; nothing has changed.
+            StateError: it can't be reached; nothing has changed.
+        """
 
     def poll(self, now: Moment) -> tuple[Event, ...]:
         """Let time take its effect (an open breaker goes half-open); return events not yet returned by a verb."""

@@ -11,21 +11,18 @@ from collections import deque
 from threading import get_ident
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from switchgear.calls import Refusal
 from switchgear.clock import micros
 from switchgear.events import BreakerChanged
 from switchgear.locks import Inside, patiently
-from switchgear.policies.breaker import Breaker, BreakerRule, Change, Permit
-from switchgear.policies.limiter import Grant, LimitDenial, Limiter, LimitRule, Queued
-from switchgear.policies.shadow import ShadowLimits
+from switchgear.policies.limiter import Grant, LimitDenial, Queued
 from switchgear.state import refusals
 from switchgear.state.accounts import Accounts, Hold
 from switchgear.state.base import Admission, Waiting
 from switchgear.state.memory_views import breaker_view, limit_views
 from switchgear.state.rehearsal import rehearse
 from switchgear.state.scopes import Scopes, Stand, wakers_of
+from switchgear.state.service import Service, ServiceRules, past_calls
 from switchgear.state.shading import meet
 from switchgear.state.twins import Twins
 
@@ -35,29 +32,13 @@ if TYPE_CHECKING:
     from switchgear.calls import Outcome
     from switchgear.clock import Moment
     from switchgear.events import BudgetCrossed, Event
+    from switchgear.policies.breaker import Change, Permit
     from switchgear.policies.budget import BudgetRule
+    from switchgear.policies.limiter import Limiter, LimitRule
     from switchgear.state.base import AdmissionRequest, BreakerView, BudgetView, History, LimitView, PastSpend
     from switchgear.state.explanation import Explanation
 
 __all__ = ["MemoryState", "ServiceRules"]
-
-
-class ServiceRules(msgspec.Struct, frozen=True, kw_only=True):
-    """The rules of one service; those of *shadow* are evaluated and not enforced."""
-
-    limits: tuple[LimitRule, ...]
-    breaker: BreakerRule
-    shadow: tuple[LimitRule, ...] = ()
-
-
-class _Service:
-    __slots__ = ("breaker", "limiter", "shadow", "since")
-
-    def __init__(self, rules: ServiceRules) -> None:
-        self.limiter: Final = Limiter(rules.limits)
-        self.breaker: Final = Breaker(rules.breaker)
-        self.shadow: Final = ShadowLimits(rules.shadow) if rules.shadow else None
-        self.since: int | None = None  # epoch microseconds of the last change; None: never changed
 
 
 class _Held:
@@ -66,7 +47,7 @@ class _Held:
     __slots__ = ("grant", "holds", "permit", "scoped", "service", "shadow", "since", "tokens")
 
     def __init__(
-        self, service: _Service, grant: Grant, permit: Permit, tokens: int, holds: list[Hold], since: int
+        self, service: Service, grant: Grant, permit: Permit, tokens: int, holds: list[Hold], since: int
     ) -> None:
         self.service = service
         self.scoped: Sequence[tuple[Limiter, Grant]] = ()  # what scopes have granted
@@ -91,14 +72,16 @@ class MemoryState(Twins):
         self._lock: Final = threading.Lock()
         self._inside: Final = Inside(self._enter, self._leave)
         self._owner = 0  # the thread that is in a verb
-        self._late: Final[deque[Callable[[], _Service | None]]] = deque()
-        self._services: Final = {name: _Service(rules) for name, rules in sorted(services.items())}
+        self._late: Final[deque[Callable[[], Service | None]]] = deque()
+        # Those that are configured no more stay known: calls in flight hold something in them.
+        self._services = {name: Service(rules) for name, rules in services.items()}
+        self._shown = tuple(sorted(services))
         self._accounts: Final = Accounts(budgets, started)
-        self._shades: Final = self._accounts.shades or any(rules.shadow for rules in services.values())
+        self._shades = self._accounts.shades or any(rules.shadow for rules in services.values())
         self._held: dict[int, _Held] = {}
-        self._slots: dict[int, tuple[_Service, int]] = {}
+        self._slots: dict[int, tuple[Service, int]] = {}
         self._scopes: Final = Scopes()
-        self._stands: dict[int, tuple[_Service, Stand]] = {}  # places of those who have scopes
+        self._stands: dict[int, tuple[Service, Stand]] = {}  # places of those who have scopes
         self._woken: list[Callable[[], None]] = []  # by scopes; called when the lock is released
         self._next = 1
         self._events: list[Event] = []
@@ -163,30 +146,51 @@ class MemoryState(Twins):
             self._accounts.add(rule, past, now)
 
     def restore(self, history: History, now: Moment) -> None:
+        past = past_calls(history, now)
         with self._inside:
-            for past in history.calls:
-                known = self._services.get(past.service)
-                limiter = self._scopes.get(past.service) if known is None else known.limiter
-                if limiter is not None:
-                    at = now.mono - (now.wall - past.at)
-                    limiter.remember(min(at, now.mono), past.requests, past.tokens, now)
-                    if known is not None and known.shadow is not None:
-                        known.shadow.limiter.remember(min(at, now.mono), past.requests, past.tokens, now)
+            for name, calls in past.items():
+                service = self._services.get(name)
+                if service is not None:
+                    service.count(calls, now)
+                elif (limiter := self._scopes.get(name)) is not None:
+                    for one in calls:
+                        limiter.remember(one.at, one.requests, one.tokens, now)
             self._accounts.restore(history.limits, history.spend, now)
             for memory in history.breakers:
-                known = self._services.get(memory.service)
-                if known is not None and memory.state in {"open", "half_open"}:
-                    until = now.mono if memory.until is None else now.mono - (now.wall - memory.until)
-                    known.breaker.remember(until=until, opened_times=memory.opened_times, reason=memory.reason)
-                    known.since = memory.at
+                if memory.service in self._services:
+                    self._services[memory.service].remember(memory, now)
+
+    def reconfigure(
+        self, services: Mapping[str, ServiceRules], budgets: Iterable[BudgetRule], history: History, now: Moment
+    ) -> tuple[Event, ...]:
+        past = past_calls(history, now)
+        memories = {memory.service: memory for memory in history.breakers}
+        wakers: list[Callable[[], None]] = []
+        with self._inside:
+            known = dict(self._services)
+            for name, rules in services.items():
+                service = known.get(name)
+                if service is None:
+                    service = known[name] = Service(ServiceRules(limits=(), breaker=rules.breaker))
+                    if name in memories:
+                        service.remember(memories[name], now)
+                service.reconfigure(rules, past.get(name, ()), now)
+                wakers += self._wakers(service)
+            self._services, self._shown = known, tuple(sorted(services))
+            self._events += self._accounts.reconfigure(budgets, history.limits, history.spend, now)
+            self._shades = self._accounts.shades or any(rules.shadow for rules in services.values())
+            events = self._drain()
+        for waker in wakers:
+            waker()
+        return events
 
     def breakers(self, now: Moment) -> Sequence[BreakerView]:
         with self._inside:
-            return tuple(self._circuit(name, service, now) for name, service in self._services.items())
+            return tuple(self._circuit(name, self._services[name], now) for name in self._shown)
 
     def limits(self, now: Moment) -> Sequence[LimitView]:
         with self._inside:
-            return tuple(view for name, service in self._services.items() for view in _limits(name, service, now))
+            return tuple(view for name in self._shown for view in _limits(name, self._services[name], now))
 
     def scopes(self, now: Moment) -> Sequence[LimitView]:
         with self._inside:
@@ -228,7 +232,7 @@ class MemoryState(Twins):
         while self._late:
             self._give(self._late.popleft())
 
-    def _give(self, give: Callable[[], _Service | None]) -> None:
+    def _give(self, give: Callable[[], Service | None]) -> None:
         """Run *give* under the lock, and wake whoever it lets go.
 
         A finalizer may give something back in the middle of another verb of the same thread: that
@@ -246,7 +250,7 @@ class MemoryState(Twins):
         for waker in wakers:
             waker()
 
-    def _withdraw(self, slot: int, now: Moment) -> _Service | None:
+    def _withdraw(self, slot: int, now: Moment) -> Service | None:
         service, place = self._slots.pop(slot, (None, 0))
         if service is not None:
             service.limiter.withdraw(place, now)
@@ -257,7 +261,7 @@ class MemoryState(Twins):
             self._woken += stand.wakers()
         return service
 
-    def _cancel(self, admission: Admission, now: Moment) -> _Service | None:
+    def _cancel(self, admission: Admission, now: Moment) -> Service | None:
         held = self._held.pop(admission.number, None)
         if held is None:
             return None
@@ -271,7 +275,7 @@ class MemoryState(Twins):
         self._accounts.release(held.holds, now)
         return held.service
 
-    def _settle(self, admission: Admission, outcome: Outcome, cost: int | None, now: Moment) -> _Service | None:
+    def _settle(self, admission: Admission, outcome: Outcome, cost: int | None, now: Moment) -> Service | None:
         held = self._held.pop(admission.number, None)
         if held is None:
             return None
@@ -291,7 +295,7 @@ class MemoryState(Twins):
         return held.service
 
     def _admit(
-        self, service: _Service, request: AdmissionRequest, now: Moment, slot: int | None
+        self, service: Service, request: AdmissionRequest, now: Moment, slot: int | None
     ) -> Admission | Waiting | Refusal:
         name, breaker = request.service, service.breaker
         leave = breaker.leave  # of a closed circuit, which has nothing to ask and nothing to note
@@ -328,7 +332,7 @@ class MemoryState(Twins):
             self._shade(held, request, now)
         return Admission(number=number, service=name, events=self._drain() if self._events else ())
 
-    def _line_up(self, number: int, service: _Service, place: Queued, stand: Stand | None) -> Waiting:
+    def _line_up(self, number: int, service: Service, place: Queued, stand: Stand | None) -> Waiting:
         if stand is None:
             self._slots[number] = (service, place.slot)
             return Waiting(slot=number, go_at=place.go_at, rule=place.rule.name)
@@ -355,7 +359,7 @@ class MemoryState(Twins):
         if outcome.retry_after is not None and outcome.verdict == "failure":
             limiter.pause_until(now.mono + micros(outcome.retry_after), now)
 
-    def _give_back(self, service: _Service, place: Grant | Queued, now: Moment, stand: Stand | None) -> None:
+    def _give_back(self, service: Service, place: Grant | Queued, now: Moment, stand: Stand | None) -> None:
         if stand is not None:
             stand.give_back(now)
             self._woken += stand.wakers()
@@ -364,7 +368,7 @@ class MemoryState(Twins):
         else:
             service.limiter.cancel(place, now)
 
-    def _stand(self, service: _Service, request: AdmissionRequest, now: Moment, slot: int | None) -> Stand | None:
+    def _stand(self, service: Service, request: AdmissionRequest, now: Moment, slot: int | None) -> Stand | None:
         """Return how far the caller of *slot*, or a new one, has come; None: no scope of its has limits."""
         known = None if slot is None else self._stands.pop(slot, None)
         if known is not None:
@@ -375,7 +379,7 @@ class MemoryState(Twins):
         return Stand(scopes, service.limiter, now.mono + request.max_wait_us) if scopes else None
 
     def _resume(
-        self, service: _Service, request: AdmissionRequest, now: Moment, slot: int
+        self, service: Service, request: AdmissionRequest, now: Moment, slot: int
     ) -> Grant | Queued | LimitDenial:
         entry = self._slots.pop(slot, None)
         answer = None if entry is None else service.limiter.resume(entry[1], now)
@@ -388,7 +392,7 @@ class MemoryState(Twins):
         self._next += 1
         return number
 
-    def _wakers(self, service: _Service) -> list[Callable[[], None]]:
+    def _wakers(self, service: Service) -> list[Callable[[], None]]:
         wakers = service.limiter.wakers
         if self._woken:
             wakers, self._woken = [*wakers, *self._woken], []
@@ -404,7 +408,7 @@ class MemoryState(Twins):
         events, self._events = tuple(self._events), []
         return events
 
-    def _note(self, name: str, service: _Service, change: Change | None, now: Moment) -> None:
+    def _note(self, name: str, service: Service, change: Change | None, now: Moment) -> None:
         if change is None:
             return
         service.since = now.wall
@@ -421,10 +425,10 @@ class MemoryState(Twins):
             )
         )
 
-    def _circuit(self, name: str, service: _Service, now: Moment) -> BreakerView:
+    def _circuit(self, name: str, service: Service, now: Moment) -> BreakerView:
         return breaker_view(name, service.breaker, self._started if service.since is None else service.since, now)
 
 
-def _limits(name: str, service: _Service, now: Moment) -> list[LimitView]:
+def _limits(name: str, service: Service, now: Moment) -> list[LimitView]:
     views = limit_views(name, service.limiter, now)
     return views if service.shadow is None else views + limit_views(name, service.shadow.limiter, now, service.shadow)

@@ -104,7 +104,6 @@ class RedisState:
             ledger=ledger,
             server_time=server_time,
         )
-        self._rules: Final = rules
         self._recall: Final = recall
         self._timeout: Final = timeout_us
         self._when_down: Final = when_down
@@ -160,7 +159,7 @@ class RedisState:
 
     def explain(self, request: AdmissionRequest, now: Moment) -> Explanation:
         answer: Answer = self._run(self._session.explain(request, now))
-        return explanation_of(answer, request, self._rules, self._started.wall)
+        return explanation_of(answer, request, self._session.rules, self._started.wall)
 
     def set_limit(self, budget: str, limit: int, now: Moment) -> tuple[int, tuple[BudgetCrossed, ...]]:
         if limit > EXACT:
@@ -170,12 +169,12 @@ class RedisState:
         return changed
 
     def set_scope(self, scope: str, rules: Sequence[LimitRule], now: Moment) -> None:
-        self._rules.set_scope(scope, rules)
+        self._session.rules.set_scope(scope, rules)
         self._fallback.set_scope(scope, now)
 
     def add_budget(self, rule: BudgetRule, past: PastSpend | None, now: Moment) -> None:  # noqa: ARG002 - see below
         """Keep one more budget; what is spent of it is what this server has counted, whatever *past* says."""
-        self._rules.add_budget(rule)
+        self._session.rules.add_budget(rule)
 
     def restore(self, history: History, now: Moment) -> None:
         self._check_server()
@@ -187,6 +186,20 @@ class RedisState:
             _log.exception("starting without the shared state; when_down = %r", self._when_down)
         if self._server_time:  # where time is not the server's nothing happens by itself
             self._keeper.start()
+
+    def reconfigure(
+        self, services: Mapping[str, ServiceRules], budgets: Iterable[BudgetRule], history: History, now: Moment
+    ) -> tuple[Event, ...]:
+        """Bring other rules along from the next verb on: every verb carries its own. Other processes keep theirs."""
+        before = self._session.rules
+        self._session.rules = Rules(services, budgets, before)
+        try:
+            self._run(self._session.join(now, history))
+        except BaseException:
+            self._session.rules = before
+            raise
+        self._fallback.reconfigure(now)
+        return self._session.events()
 
     def poll(self, now: Moment) -> tuple[Event, ...]:
         if self._polls(now):
@@ -238,7 +251,7 @@ class RedisState:
 
     async def aexplain(self, request: AdmissionRequest, now: Moment) -> Explanation:
         answer: Answer = await self._arun(self._session.explain(request, now))
-        return explanation_of(answer, request, self._rules, self._started.wall)
+        return explanation_of(answer, request, self._session.rules, self._started.wall)
 
     async def apoll(self, now: Moment) -> tuple[Event, ...]:
         if self._polls(now):
@@ -378,7 +391,7 @@ class RedisState:
         return due
 
     def _views(self, now: Moment) -> Seen:
-        return views_of(self._run(self._session.views(now)), self._rules, self._started.wall)
+        return views_of(self._run(self._session.views(now)), self._session.rules, self._started.wall)
 
     def _check_server(self) -> None:
         """Refuse a server that may drop what it was told.

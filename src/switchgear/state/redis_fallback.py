@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from switchgear.state.base import Admission, Waiting
+from switchgear.state.base import Admission, History, Waiting
 from switchgear.state.memory import MemoryState
 
 if TYPE_CHECKING:
@@ -76,6 +76,12 @@ class Fallback:
         with self._lock:
             if self._local is not None:
                 self._local.set_scope(scope, self._share(self._session.rules.scopes[scope]), now)
+
+    def reconfigure(self, now: Moment) -> None:
+        """Keep to the rules that the session has now."""
+        with self._lock:
+            if self._local is not None:
+                self._local.reconfigure(self._shares(), (), History(), now)
 
     def withdraw(self, slot: int | None, now: Moment) -> bool:
         """Give *slot* back if it is one of ours, and tell whether it is."""

@@ -96,7 +96,7 @@ class Payloads:
         server_time: bool,
     ) -> None:
         self.epoch = ""
-        self._rules: Final = rules
+        self.rules = rules
         self._owner: Final = owner
         self._ledger: Final = ledger
         self._clock: Final = clock
@@ -134,10 +134,10 @@ class Payloads:
             number=number,
             again=again,
             till=self._now(at) + self._late,
-            service=self._rules.service(request.service),
+            service=self.rules.service(request.service),
             max_wait=request.max_wait_us,
             accounts=self._accounts(request.accounts, at),
-            scopes=self._rules.under(request.scopes),
+            scopes=self.rules.under(request.scopes),
             can_degrade=request.can_degrade,
         )
 
@@ -147,15 +147,15 @@ class Payloads:
             "explain",
             at,
             **_need(request),
-            service=self._rules.service(request.service),
+            service=self.rules.service(request.service),
             max_wait=request.max_wait_us,
             accounts=self._accounts(request.accounts, at),
-            scopes=self._rules.under(request.scopes),
+            scopes=self.rules.under(request.scopes),
         )
 
     def withdrawal(self, number: int, service: str, at: Moment) -> Ask:
         """Give the place of *number* back."""
-        return self._ask("withdraw", at, number=number, service=self._rules.service(service))
+        return self._ask("withdraw", at, number=number, service=self.rules.service(service))
 
     def finish(self, finish: Finish, at: Moment) -> Ask:
         """Tell how a call ended."""
@@ -163,9 +163,9 @@ class Payloads:
             "finish",
             at,
             number=finish.number,
-            service=self._rules.service(finish.service),
+            service=self.rules.service(finish.service),
             accounts=self._accounts(finish.accounts, at),
-            scopes=self._rules.under(finish.scopes),
+            scopes=self.rules.under(finish.scopes),
             tokens=finish.tokens,
             cost=finish.cost,
             verdict=finish.verdict,
@@ -187,9 +187,9 @@ class Payloads:
             at,
             **_need(request),
             number=held.number,
-            service=self._rules.service(request.service),
+            service=self.rules.service(request.service),
             accounts=self._accounts(request.accounts, at),
-            scopes=self._rules.under(request.scopes),
+            scopes=self.rules.under(request.scopes),
         )
 
     def extension(self, held: Held, cost: int | None, tokens: int, at: Moment) -> Ask:
@@ -205,7 +205,7 @@ class Payloads:
 
     def limit(self, budget: str, limit: int, at: Moment) -> Ask:
         """Give *budget* another limit."""
-        marks = msgspec.structs.replace(self._rules.budgets[budget], limit=limit).marks
+        marks = msgspec.structs.replace(self.rules.budgets[budget], limit=limit).marks
         return self._ask("set_limit", at, limit=limit, marks=marks, accounts=self._accounts((Account(budget),), at))
 
     def renewal(self, at: Moment) -> Ask:
@@ -214,7 +214,7 @@ class Payloads:
 
     def polling(self, at: Moment) -> Ask:
         """Let time take its effect on open circuits."""
-        return self._ask("poll", at, services=self._rules.all_services())
+        return self._ask("poll", at, services=self.rules.all_services())
 
     def viewing(self, at: Moment) -> Ask:
         """Look at everything."""
@@ -222,7 +222,7 @@ class Payloads:
 
     def reaping(self, at: Moment) -> Ask:
         """Settle what dead processes held."""
-        return self._everything("reap", at, most=_REAP)
+        return self._everything("reap", at, retired=True, most=_REAP)
 
     def joining(self, history: History, held: Iterable[Held], at: Moment) -> Ask:
         """Register, tell what the ledger remembers, hold again what was *held*."""
@@ -231,14 +231,14 @@ class Payloads:
             at,
             fresh=secrets.token_hex(8),
             ledger=self._ledger,
-            **_remembered(history, self._rules),
+            **_remembered(history, self.rules),
             held=[
                 {
                     **_need(one.request),
                     "number": one.number,
                     "service": one.request.service,
                     "accounts": [_named(account) for account in one.request.accounts],
-                    "scopes": self._rules.under(one.request.scopes),
+                    "scopes": self.rules.under(one.request.scopes),
                 }
                 for one in held
             ],
@@ -253,14 +253,11 @@ class Payloads:
         }
         return Ask(verb, msgspec.msgpack.encode({**base, **facts}))
 
-    def _everything(self, verb: str, at: Moment, **facts: object) -> Ask:
-        rules = self._rules
-        everything = {
-            "services": rules.all_services(),
-            "budgets": rules.all_budgets(self._now(at)),
-            "scopes": rules.all_scopes(),
-        }
-        return self._ask(verb, at, **everything, **facts)
+    def _everything(self, verb: str, at: Moment, *, retired: bool = False, **facts: object) -> Ask:
+        rules = self.rules
+        services = rules.all_services(retired=retired)
+        budgets = rules.all_budgets(self._now(at), retired=retired)
+        return self._ask(verb, at, services=services, budgets=budgets, scopes=rules.all_scopes(), **facts)
 
     def _now(self, at: Moment) -> int:
         """Return the server's time, as far as we know."""
@@ -268,7 +265,7 @@ class Payloads:
 
     def _accounts(self, accounts: Iterable[Account], at: Moment) -> list[dict[str, Any]]:
         now = self._now(at)
-        found = (self._rules.account(account, now) for account in accounts)
+        found = (self.rules.account(account, now) for account in accounts)
         return [one for one in found if one is not None]
 
 

@@ -179,9 +179,9 @@ def refusal_of(service: str, reply: Reply, rules: Rules) -> Refusal:
     if reply.kind == "limit":
         return refusals.rate_limited(service, _limit_denial(reply), now, reply.scope or None)
     if reply.kind == "budget":
-        rule = msgspec.structs.replace(rules.budgets[reply.budget], limit=reply.limit)
+        rule = msgspec.structs.replace(rules.rule_of(reply.budget), limit=reply.limit)
         return over_budget(service, rule, _budget_denial(reply), now)
-    breaker = Breaker(rules.services[service].breaker)
+    breaker = Breaker(rules.rules_of(service).breaker)
     breaker.failures = reply.failures
     ready_at = _known(reply.ready_at)
     breaker.state = "half_open" if ready_at is None else "open"
@@ -223,8 +223,13 @@ def views_of(views: Views, rules: Rules, started: int) -> Seen:
     services = views.services if isinstance(views.services, dict) else {}
     scopes = views.scopes if isinstance(views.scopes, dict) else {}
     return Seen(
-        breakers=tuple(breaker_of(name, services[name], rules, views.now, started) for name in rules.services),
-        limits=tuple(view for name in rules.services for view in limits_of(name, services[name], rules)),
+        # Rules may have changed since the question was asked.
+        breakers=tuple(
+            breaker_of(name, services[name], rules, views.now, started) for name in rules.services if name in services
+        ),
+        limits=tuple(
+            view for name in rules.services if name in services for view in limits_of(name, services[name], rules)
+        ),
         scopes=tuple(
             view
             for name, limits in sorted(rules.scopes.items())

@@ -37,21 +37,42 @@ class _Period(msgspec.Struct, frozen=True, gc=False):
 class Rules:
     """The rules of every service and budget, encoded once.
 
+    Args:
+        services: the rules of every service.
+        budgets: every budget.
+        before: the rules until now. What is in them and is configured no more stays known, since
+            calls in flight hold something under it.
+
+    Attributes:
+        services: those that are configured, by name.
+        budgets: likewise.
+        known_services: with those that are configured no more, as they were last.
+        known_budgets: likewise.
+
     Raises:
-        ConfigError: a limit is too large to be counted exactly in a shared state.
+        ConfigError: a limit is too large to be counted exactly in a shared state, or what a key
+            there counts would become something else.
     """
 
-    def __init__(self, services: Mapping[str, ServiceRules], budgets: Iterable[BudgetRule]) -> None:
+    def __init__(
+        self, services: Mapping[str, ServiceRules], budgets: Iterable[BudgetRule], before: Rules | None = None
+    ) -> None:
         self.services: Final = dict(sorted(services.items()))
         self.budgets: dict[str, BudgetRule] = {rule.name: rule for rule in budgets}
         for rule in self.budgets.values():
             _counted(f"the budget {rule.name!r}", rule.limit)
-        self._services: Final = {name: _raw(_service(name, rules)) for name, rules in self.services.items()}
-        self._budgets: dict[str, msgspec.Raw] = {name: _raw(_budget(rule)) for name, rule in self.budgets.items()}
+        self.known_services: Final[dict[str, ServiceRules]] = self.services.copy()
+        self.known_budgets: dict[str, BudgetRule] = self.budgets.copy()
+        if before is not None:
+            _go_on(before, self)
+            self.known_services.update(before.known_services | self.services)
+            self.known_budgets.update(before.known_budgets | self.budgets)
+        self._services: Final = {name: _raw(_service(name, rules)) for name, rules in self.known_services.items()}
+        self._budgets: dict[str, msgspec.Raw] = {name: _raw(_budget(rule)) for name, rule in self.known_budgets.items()}
         self._periods: dict[str, _Period] = {}
         # Replaced as a whole when they change: other threads read them meanwhile.
-        self.scopes: dict[str, tuple[LimitRule, ...]] = {}
-        self._scopes: dict[str, msgspec.Raw] = {}
+        self.scopes: dict[str, tuple[LimitRule, ...]] = {} if before is None else before.scopes
+        self._scopes: dict[str, msgspec.Raw] = {} if before is None else before._scopes  # noqa: SLF001 - of its own kind
 
     def set_scope(self, name: str, limits: Sequence[LimitRule]) -> None:
         """Hold calls under scope *name* to *limits* from now on."""
@@ -64,6 +85,7 @@ class Rules:
         if rule.name not in self.budgets:
             _counted(f"the budget {rule.name!r}", rule.limit)
             self._budgets = {**self._budgets, rule.name: _raw(_budget(rule))}
+            self.known_budgets = {**self.known_budgets, rule.name: rule}
             self.budgets = {**self.budgets, rule.name: rule}
 
     def under(self, scopes: Iterable[str]) -> list[msgspec.Raw]:
@@ -74,13 +96,21 @@ class Rules:
         """Return every scope with its limits."""
         return list(self._scopes.values())
 
+    def rules_of(self, service: str) -> ServiceRules:
+        """Return the rules of *service*, those that it had last if it is configured no more."""
+        return self.known_services[service]
+
+    def rule_of(self, budget: str) -> BudgetRule:
+        """Return the rule of *budget*, the one that it had last if it is configured no more."""
+        return self.known_budgets[budget]
+
     def service(self, name: str) -> msgspec.Raw:
         """Return the rules of service *name*."""
         return self._services[name]
 
-    def all_services(self) -> dict[str, msgspec.Raw]:
-        """Return the rules of every service."""
-        return self._services
+    def all_services(self, *, retired: bool = False) -> dict[str, msgspec.Raw]:
+        """Return the rules of every service, with *retired* those that are configured no more too."""
+        return self._services if retired else {name: self._services[name] for name in self.services}
 
     def account(self, account: Account, server_us: int) -> dict[str, Any] | None:
         """Return *account* with its rule and the periods about the server's time; None for an unknown budget."""
@@ -92,20 +122,41 @@ class Rules:
             found["value"] = account.value
         return found
 
-    def all_budgets(self, server_us: int) -> dict[str, dict[str, Any]]:
-        """Return the rule and the periods of every budget."""
-        return {name: {"rule": rule, **self._period(name, server_us)} for name, rule in self._budgets.items()}
+    def all_budgets(self, server_us: int, *, retired: bool = False) -> dict[str, dict[str, Any]]:
+        """Return the rule and the periods of every budget, with *retired* as for services."""
+        names = self._budgets if retired else self.budgets
+        return {name: {"rule": self._budgets[name], **self._period(name, server_us)} for name in names}
 
     def hard(self, budget: str) -> bool:
         """Tell whether the limit of *budget* is held, rather than only watched."""
-        rule = self.budgets.get(budget)
+        rule = self.known_budgets.get(budget)
         return rule is not None and rule.hard and not rule.shadow
 
     def _period(self, budget: str, server_us: int) -> dict[str, int]:
         found = self._periods.get(budget)
         if found is None or not found.start <= server_us < found.until:
-            found = self._periods[budget] = _periods(self.budgets[budget], server_us)
+            found = self._periods[budget] = _periods(self.known_budgets[budget], server_us)
         return {"start": found.start, "finish": found.finish, "next": found.next}
+
+
+def _go_on(before: Rules, after: Rules) -> None:
+    """Refuse what would read numbers that others have written as something else."""
+    for name, rules in after.services.items():
+        old = before.known_services.get(name)
+        if old is not None and (old.breaker.window_calls is None) != (rules.breaker.window_calls is None):
+            msg = (
+                f"services.{name}.breaker.window: with a shared state it can't change between a duration and "
+                "a number of calls while others use it; stop every process first"
+            )
+            raise ConfigError(msg)
+    for name, rule in after.budgets.items():
+        was = before.known_budgets.get(name)
+        if was is not None and was.counted != rule.counted:
+            msg = (
+                f"budgets.{name}: with a shared state what a budget counts (match, each, period, usd or tokens) "
+                "can't change under the same name; give it another name"
+            )
+            raise ConfigError(msg)
 
 
 def _periods(rule: BudgetRule, server_us: int) -> _Period:

@@ -63,7 +63,6 @@ class Session:
     def __init__(
         self, rules: Rules, *, clock: Clock, lease_us: int, timeout_us: int, ledger: str, server_time: bool = True
     ) -> None:
-        self.rules: Final = rules
         self.owners = 1
         self.late: list[Finish] = []  # what could not be told yet
         self._owner: Final = secrets.token_hex(8)
@@ -85,6 +84,15 @@ class Session:
         self._held: Final[dict[int, Held]] = {}  # until the server has heard of the end
         self._open: Final[set[int]] = set()  # until the end is told
         self._joins = 0
+
+    @property
+    def rules(self) -> Rules:
+        """The rules that go with every verb."""
+        return self._say.rules
+
+    @rules.setter
+    def rules(self, rules: Rules) -> None:
+        self._say.rules = rules
 
     # Verbs ------------------------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ class EventStreams:
             # The place where to go on is told at once, so that a client that is cut off early misses nothing.
             yield b"retry: 2000\nid: %d\n\n" % last
             quiet = 0.0
-            while not self._deps.stopping():
+            while not self._deps.ending():
                 found = await self._following(last, kind)
                 if found:
                     last, quiet = found[-1].id, 0.0

@@ -1,5 +1,5 @@
 -- join: register a process and its lease; tell the state, once for each ledger since it was last empty, what the
--- ledger remembers; hold again what the process held when the state was lost. Microseconds, nano-USD, tokens.
+-- ledger remembers (of budgets: once for each budget); hold again what the process held when the state was lost. Microseconds, nano-USD, tokens.
 for _, one in pairs(q.budgets) do budget.check(one, now) end
 budget.changed = redis.call('HGET', prefix, 'limits') or #q.limits > 0
 local lease = 'lease:' .. q.owner
@@ -28,17 +28,23 @@ local function remember()
     redis.call('HSET', prefix, 'limits', 1)
     redis.call('HSET', prefix .. ':limits', past.budget, cmsgpack.pack({ limit = past.limit, marks = past.marks, configured = past.configured }))
   end
+  for _, past in ipairs(q.breakers) do
+    local service = service_of(past.service)
+    if service and service.s.breaker.gen == 0 then breaker.remember(service.breaker, past) end
+  end
+end
+
+-- A budget that is new to the state is told what the ledger remembers of it, whenever it comes.
+local function remember_spend()
+  local fresh = {}
+  for name in pairs(q.budgets) do fresh[name] = redis.call('SADD', prefix .. ':told', q.ledger .. ':' .. name) == 1 end
   for _, past in ipairs(q.spend) do
-    local pot = pot_of(past.budget, past.value)
+    local pot = fresh[past.budget] and pot_of(past.budget, past.value)
     if pot then
       budget.add(pot, pot.rule.unit == 'tokens' and past.tokens or past.cost, now)
       pot.v.unpriced = pot.v.unpriced + past.unpriced
       budget.cross(pot, now)
     end
-  end
-  for _, past in ipairs(q.breakers) do
-    local service = service_of(past.service)
-    if service and service.s.breaker.gen == 0 then breaker.remember(service.breaker, past) end
   end
 end
 
@@ -49,6 +55,7 @@ redis.call('HSET', prefix, lease, now + q.lease)
 redis.call('ZADD', prefix .. ':owners', now + q.lease, q.owner)
 redis.call('HSET', prefix, 'reap', redis.call('ZRANGE', prefix .. ':owners', 0, 0, 'WITHSCORES')[2])
 if redis.call('SADD', prefix .. ':ledgers', q.ledger) == 1 then remember() end
+remember_spend()
 if epoch ~= q.epoch and not known then
   for _, held in ipairs(q.held) do
     local service = service_of(held.service)

@@ -10,6 +10,7 @@ from switchgear.web.api import (
     breakers,
     budgets,
     calls,
+    config,
     costs,
     events,
     explain,
@@ -45,6 +46,7 @@ _NOUNS = (
     explain,
     events,
     keys,
+    config,
     probes,
 )
 

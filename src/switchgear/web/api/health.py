@@ -14,7 +14,7 @@ from starlette.responses import Response
 from switchgear.events import CircuitName
 from switchgear.insight.days import from_micros
 from switchgear.insight.metrics import HealthStatus
-from switchgear.web.deps import WebDeps
+from switchgear.web.deps import ProcessFacts, WebDeps
 from switchgear.web.queries import HealthQuery, query_parameters, read_query
 from switchgear.web.respond import answer, documented
 
@@ -54,6 +54,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     generated_at: dt.datetime
     started_at: dt.datetime
     version: str
+    process: ProcessFacts
 
 
 BODIES: Final = (Health,)
@@ -84,6 +85,7 @@ def add_routes(router: APIRouter, deps: WebDeps) -> None:
             generated_at=from_micros(deps.now()),
             started_at=from_micros(deps.started_at),
             version=deps.version,
+            process=deps.process,
         )
         bad = strict and found.status == "unhealthy"
         return answer(body, status=HTTPStatus.SERVICE_UNAVAILABLE if bad else HTTPStatus.OK)

@@ -42,6 +42,8 @@ def add_routes(router: APIRouter, deps: WebDeps) -> None:
 
     @router.get("/readyz", summary="Calls can be recorded", responses=documented(Ready, 503))
     def readyz() -> Response:
+        if deps.ending():
+            raise Problem(503, "The server is about to end: calls in flight go on, new ones go elsewhere.")
         problem = deps.collector.ledger_problem()
         if problem is not None:
             detail = f"The ledger fails: {problem}."

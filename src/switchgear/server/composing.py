@@ -1,0 +1,138 @@
+"""From a configuration to what a server serves: the gate with its pages, the gate alone, or pages on a ledger."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, cast
+
+from switchgear.clients.governor import Governor
+from switchgear.config.effective import effective
+from switchgear.gateway.front import Front
+from switchgear.gateway.proxy import Proxy
+from switchgear.governor.opening import housekeeping
+from switchgear.governor.reload import Reloader
+from switchgear.insight.metrics import HealthReason
+from switchgear.insight.snapshot import MetricsCollector
+from switchgear.server.dashboard import watch
+from switchgear.server.parts import Parts
+from switchgear.version import __version__
+from switchgear.web.app import create_app
+from switchgear.web.auth.opening import open_sign_in
+from switchgear.web.deps import ProcessFacts, WebDeps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from switchgear.clock import Clock
+    from switchgear.config.model import Config
+    from switchgear.events import ConfigChanged
+    from switchgear.server.parts import Origin, Side
+
+__all__ = ["compose"]
+
+
+def compose(
+    config: Config,
+    *,
+    clock: Clock,
+    origin: Origin | None,
+    only: Side | None,
+    ending: Callable[[], bool],
+    anywhere: bool = False,
+) -> Parts:
+    """Open what *config* names and wire it; see *Server* for the arguments.
+
+    Raises:
+        LedgerError, StateError, ConfigError: something can't be opened, and nothing is left open.
+    """
+    if only == "dashboard":
+        return watch(config, clock=clock, origin=origin, ending=ending, anywhere=anywhere)
+    with ExitStack() as undo:
+        governor = Governor(config, clock=clock)
+        undo.callback(governor.close)
+        proxy = Proxy(governor)
+        keeping = housekeeping(governor)
+        undo.callback(keeping.close)
+        deps = _deps(governor, origin, ending)
+        control = cast("Any", create_app(deps, pages=only is None))
+        undo.pop_all()
+
+    async def aclose() -> None:
+        await proxy.aclose()
+        await governor.state.aclose()
+
+    async def tick() -> None:
+        await governor.atick()
+        keeping.tick()
+
+    def close() -> None:
+        keeping.close()
+        governor.close()
+
+    return Parts(
+        governor=governor,
+        front=lambda start, stop: Front(
+            proxy=proxy, control=control, start=start, stop=stop, hosts=config.server.hosts, anywhere=anywhere
+        ),
+        config=lambda: governor.config,
+        reload=deps.reload,
+        tick=tick,
+        aclose=aclose,
+        close=close,
+    )
+
+
+def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool]) -> WebDeps:
+    ledger = governor.ledger
+    collector = MetricsCollector(
+        ledger.reader,
+        governor.state,
+        governor.clock,
+        config=governor.config,
+        ledger_problem=lambda: ledger.problem,
+        ledger_warning=lambda: ledger.warning,
+        denials=lambda: dict(governor.callers.denials),
+        notes=lambda: _notes(reloader),
+    )
+    deps = WebDeps(
+        collector=collector,
+        reader=ledger.reader,
+        config=governor.config,
+        clock=governor.clock,
+        version=__version__,
+        started_at=governor.clock.moment().wall,
+        gate=governor,
+        commands=governor,
+        sign_in=open_sign_in(governor.config.server, governor.clock),
+        ending=ending,
+        process=ProcessFacts(pid=os.getpid(), workers=governor.config.server.workers),
+    )
+
+    def adopt(config: Config) -> None:
+        collector.adopt(config)
+        deps.config = config
+
+    reloader = None
+    if origin is not None:
+        reloader = Reloader(governor, origin.current, read=origin.read, environ=os.environ, then=adopt)
+        deps.reload = _reload(reloader, origin)
+        deps.settings = lambda: effective(reloader.current)
+    return deps
+
+
+def _reload(reloader: Reloader, origin: Origin) -> Callable[[str], ConfigChanged | None]:
+    def reload(by: str) -> ConfigChanged | None:
+        change = reloader.reload(by)
+        if not by.startswith("SIGHUP"):
+            origin.told()
+        return change
+
+    return reload
+
+
+def _notes(reloader: Reloader | None) -> tuple[HealthReason, ...]:
+    if reloader is None or reloader.problem is None:
+        return ()
+    text = f"The configuration on disk is not valid: {reloader.problem}. The one until now stays in force."
+    return (HealthReason(status="degraded", text=text, subject="configuration"),)
