@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "costs": ("switchgear.cli.costs", "Report costs, and compare them with a provider's."),
     "calls": ("switchgear.cli.calls", "Look up calls in the ledger."),
     "keys": ("switchgear.cli.keys", "Say who may use the gateway, and for what."),
+    "traces": ("switchgear.cli.traces", "Show the calls of one trace in time."),
     "prices": ("switchgear.cli.prices", "Show what models cost, and which have no price."),
     "ledger": ("switchgear.cli.ledger", "Check, export, back up and prune the ledger."),
     "backtest": ("switchgear.cli.backtest", "Replay recorded calls through other limits, breakers and budgets."),

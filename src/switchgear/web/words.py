@@ -21,6 +21,7 @@ __all__ = [
     "breaker_badge",
     "breaker_story",
     "budget_title",
+    "call_badge",
     "outcome_badge",
     "outcome_words",
     "rule_badge",
@@ -114,8 +115,13 @@ def outcome_words(outcome: Outcome) -> str:
 
 def outcome_badge(row: CallRow) -> Badge:
     """Return how an attempt ended, with the kind of rule that refused it."""
-    badge = _OUTCOMES[row.status]
-    return Badge(badge.tone, _REASONS[row.refused_by]) if row.refused_by else badge
+    return call_badge(row.status, row.refused_by)
+
+
+def call_badge(status: CallStatus, refused_by: Reason | None) -> Badge:
+    """Return a status in a word, with the kind of rule that refused."""
+    badge = _OUTCOMES[status]
+    return Badge(badge.tone, _REASONS[refused_by]) if refused_by else badge
 
 
 def rule_badge(rule: RuleItem) -> Badge:
