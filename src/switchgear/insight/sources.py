@@ -50,6 +50,9 @@ class CallLedger(Protocol):
     def events(self, *, kind: str | None = None, limit: int = 50) -> tuple[EventRow, ...]:
         """Return the newest events first."""
 
+    def size_bytes(self) -> int:
+        """Return how much room the ledger takes."""
+
 
 class UsagePiece(Protocol):
     """The sums of a piece of time, and what was made of them."""

@@ -27,6 +27,16 @@ _NAV: Final = (
     ("/calls", "Calls"),
 )
 
+_OPERATOR_NAV: Final = (
+    ("/-/doctor", "Doctor", "What could be wrong, and what to do about it"),
+    ("/-/config", "Configuration", "Every value in force and where it is from"),
+    ("/-/prices", "Prices", "The price list, and models without a price"),
+    ("/-/keys", "Keys", "Who may use the gateway, and for what"),
+    ("/-/audit", "Audit trail", "Who changed what, when and why"),
+    ("/-/versions", "Versions", "What this process is made of"),
+    ("/-/patterns", "Patterns", "Every widget in every state"),
+)
+
 
 class Pages:
     """Renders templates; made once for an app."""
@@ -58,6 +68,7 @@ class Pages:
         self._environment.globals.update(
             asset=Assets().url,
             nav=_NAV,
+            operator_nav=_OPERATOR_NAV,
             themes=THEMES,
             version=deps.version,
             health_words=words.HEALTH_WORDS,

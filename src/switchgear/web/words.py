@@ -15,8 +15,10 @@ from switchgear.ledger.views import CallRow
 from switchgear.web.format import duration
 
 __all__ = [
+    "BREAKER_WORDS",
     "BUDGET_WORDS",
     "HEALTH_WORDS",
+    "VERDICT_WORDS",
     "Badge",
     "breaker_badge",
     "breaker_story",
@@ -51,7 +53,7 @@ BUDGET_WORDS: Final[dict[BudgetState, Badge]] = {
     "exceeded": Badge("crit", "Exceeded"),
 }
 
-_BREAKERS: Final = {
+BREAKER_WORDS: Final = {
     "closed": Badge("ok", "Closed"),
     "open": Badge("crit", "Open"),
     "half_open": Badge("probe", "Probing"),
@@ -78,7 +80,7 @@ _REASONS: Final[dict[Reason, str]] = {
 }
 
 
-_VERDICTS: Final[dict[RuleVerdict, Badge]] = {
+VERDICT_WORDS: Final[dict[RuleVerdict, Badge]] = {
     "pass": Badge("ok", "Passed"),
     "wait": Badge("warn", "Waited"),
     "refuse": Badge("crit", "Refused"),
@@ -88,7 +90,7 @@ _VERDICTS: Final[dict[RuleVerdict, Badge]] = {
 
 def breaker_badge(breaker: CircuitBreakerMetrics) -> Badge:
     """Return the state of *breaker* in a word."""
-    return _BREAKERS[breaker.state]
+    return BREAKER_WORDS[breaker.state]
 
 
 def breaker_story(breaker: CircuitBreakerMetrics, now: dt.datetime) -> str:
@@ -126,7 +128,7 @@ def call_badge(status: CallStatus, refused_by: Reason | None) -> Badge:
 
 def rule_badge(rule: RuleItem) -> Badge:
     """Return what a rule said to a call, in a word."""
-    return _VERDICTS[rule.verdict]
+    return VERDICT_WORDS[rule.verdict]
 
 
 def budget_title(budget: BudgetMetrics) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
-from switchgear.web.pages import budgets, calls, overview, services, shells, sign_in, traces, usage
+from switchgear.web.pages import budgets, calls, operator, overview, services, shells, sign_in, traces, usage
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -20,7 +20,7 @@ __all__ = ["install_pages", "install_sign_in"]
 def install_pages(app: FastAPI, deps: WebDeps, pages: Pages) -> None:
     """Add every page; they are for people, so they are not in the OpenAPI document."""
     router = APIRouter(include_in_schema=False)
-    for noun in (overview, services, budgets, usage, calls, traces, shells):
+    for noun in (overview, services, budgets, usage, calls, traces, shells, operator):
         noun.add_routes(router, deps, pages)
     app.include_router(router)
 
