@@ -1,10 +1,8 @@
-"""What the sync and the async transport share: one admitted request on its way, without I/O."""
+"""What every driver of a journey shares: one admitted request on its way, without I/O."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-import httpx2
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from switchgear.policies.retry import Failure
 
@@ -13,10 +11,14 @@ if TYPE_CHECKING:
     from switchgear.governor.exchange import Exchange
     from switchgear.governor.gate import Admitted, Settlement
 
-__all__ = ["Passage"]
+__all__ = ["Faults", "Passage"]
 
-_NOT_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
-"""Failures before the upstream can have seen the request."""
+
+class Faults(NamedTuple):
+    """The errors of a transport: *every* one of them, and those after which the upstream can't have the request."""
+
+    every: type[Exception]
+    unsent: tuple[type[Exception], ...]
 
 
 class Passage:
@@ -27,11 +29,14 @@ class Passage:
         failure: what its outcome says about trying again; None: it is under way, or its answer is one to keep.
     """
 
-    def __init__(self, exchange: Exchange, admitted: Admitted) -> None:
+    __slots__ = ("_faults", "_open", "admitted", "exchange", "failure", "settlement")
+
+    def __init__(self, exchange: Exchange, admitted: Admitted, faults: Faults) -> None:
         self.exchange: Final = exchange
         self.admitted: Final = admitted
         self.settlement: Settlement | None = None
         self.failure: Failure | None = None
+        self._faults: Final = faults
         self._open = True
         exchange.watch(admitted)
 
@@ -54,6 +59,6 @@ class Passage:
         """Return the outcome of sending or reading having raised *error*."""
         if not isinstance(error, Exception):  # cancelled or interrupted: nobody waits any more
             return self.left()
-        sent = not isinstance(error, _NOT_SENT)
+        sent = not isinstance(error, self._faults.unsent)
         self.failure = Failure(sent=sent, answered=False)
         return self.exchange.broke(self.admitted, error, sent=sent)

@@ -1,4 +1,4 @@
-"""From an httpx2 request to what the gate is asked, and on to what the upstream gets."""
+"""Between httpx2 and the gate: what a request asks, what the upstream gets, what the caller gets."""
 
 from __future__ import annotations
 
@@ -6,25 +6,34 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx2
 
+from switchgear.clients.journey import Arrival
+from switchgear.clients.passage import Faults
 from switchgear.clock import MICROS
+from switchgear.governor.attempts import Attempts
 from switchgear.governor.callers import ANYBODY
 from switchgear.governor.exchange import Asked, Exchange
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from switchgear.clients.journey import Answer
     from switchgear.governor.callers import Caller
     from switchgear.governor.gate import Gate
     from switchgear.governor.headers import Headers
 
-__all__ = ["CALLER", "exchange_of", "onward", "raw_headers"]
+__all__ = ["CALLER", "FAULTS", "answered", "arrived", "attempts_of", "onward", "raw_headers"]
 
 CALLER: Final = "switchgear.caller"
 """The extension of a request that says who makes it, a *Caller*; without it, nobody that we know."""
 
-_FIRST: Final = 1
+FAULTS: Final = Faults(
+    httpx2.TransportError,
+    (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol),
+)
 
 
-def exchange_of(gate: Gate, service: str, request: httpx2.Request, body: bytes) -> Exchange:
-    """Return what *request*, with *body* read, asks of the gate."""
+def attempts_of(gate: Gate, service: str, request: httpx2.Request, body: bytes, draw: Callable[[], float]) -> Attempts:
+    """Return the attempts of *request*, with *body* read; *draw* gives the jitter between them."""
     path = request.url.raw_path.decode("ascii")
     base = gate.service(service).base_url
     if base is not None:
@@ -33,17 +42,17 @@ def exchange_of(gate: Gate, service: str, request: httpx2.Request, body: bytes) 
             path = path.removeprefix(url.raw_path.decode("ascii").rstrip("/"))
     caller: Caller = request.extensions.get(CALLER, ANYBODY)
     asked = Asked(method=request.method, path=path, headers=raw_headers(request), body=body, caller=caller)
-    return Exchange(gate, service, asked)
+    return Attempts(gate, Exchange(gate, service, asked), draw)
 
 
-def onward(exchange: Exchange, request: httpx2.Request, *, asked: str, left_us: int) -> httpx2.Request:
+def onward(exchange: Exchange, request: httpx2.Request, *, asked: str, left_us: int | None) -> httpx2.Request:
     """Return the request as it goes to the upstream.
 
     Args:
         exchange: the attempt.
         request: as the caller made it.
         asked: the service that it was for; the attempt may be at another one.
-        left_us: microseconds until the call's deadline; no time-out of a later attempt is longer.
+        left_us: microseconds that no time-out of this attempt is longer than; None: as the caller said.
     """
     extensions = {name: value for name, value in request.extensions.items() if name != CALLER}
     url = _target(exchange, request.url)
@@ -52,10 +61,21 @@ def onward(exchange: Exchange, request: httpx2.Request, *, asked: str, left_us: 
         url = httpx2.URL(exchange.url).copy_with(raw_path=target)
         if "target" in extensions:
             extensions["target"] = target
-    if exchange.call.attempt > _FIRST and "timeout" in extensions:
+    if left_us is not None and "timeout" in extensions:
         extensions["timeout"] = _within(extensions["timeout"], max(0, left_us) / MICROS)
     headers = [("host", url.netloc.decode("ascii")), *exchange.headers]
     return httpx2.Request(request.method, url, headers=headers, content=exchange.body, extensions=extensions)
+
+
+def arrived(response: httpx2.Response, source: object) -> Arrival:
+    """Return the head of *response*, whose bytes come from *source*."""
+    return Arrival(response.status_code, raw_headers(response), source)
+
+
+def answered(answer: Answer, stream: httpx2.SyncByteStream | httpx2.AsyncByteStream) -> httpx2.Response:
+    """Return *answer*, with *stream* as its body, as a response."""
+    extensions = {} if answer.source is None else answer.source.extensions
+    return httpx2.Response(answer.status, headers=answer.headers, stream=stream, extensions=extensions)
 
 
 def raw_headers(message: httpx2.Request | httpx2.Response) -> Headers:

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Final
 import httpx2
 
 from switchgear.clients.journey import Admit, Cut, Pause, Read, Refusals, Send, Step, journey
+from switchgear.clients.requests import FAULTS, answered, arrived, attempts_of, onward
+from switchgear.clients.stream import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from switchgear.calls import Outcome
-    from switchgear.clients.passage import Passage
+    from switchgear.clients.journey import Answer, Arrival
     from switchgear.governor.gate import Gate
 
 __all__ = ["GovernedTransport"]
@@ -52,123 +53,82 @@ class GovernedTransport(httpx2.BaseTransport):
         self._draw: Final = draw
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        steps = journey(self._gate, self._service, request, request.read(), refusals=self._refusals, draw=self._draw)
+        attempts = attempts_of(self._gate, self._service, request, request.read(), self._draw)
+        steps = journey(attempts, FAULTS, refusals=self._refusals)
         try:
             step = next(steps)
             while True:
                 try:
-                    came = self._perform(step)
+                    came = self._perform(step, request)
                 except BaseException as error:  # noqa: BLE001 - the journey decides, and raises it again if it is no answer
                     step = steps.throw(error)
                 else:
                     step = steps.send(came)
         except StopIteration as end:
-            response: httpx2.Response = end.value
-            return response
+            answer: Answer = end.value
+        body = answer.body
+        return answered(answer, _Body(body) if isinstance(body, Stream) else httpx2.ByteStream(body))
 
-    def _perform(self, step: Step) -> object:
+    def _perform(self, step: Step, request: httpx2.Request) -> object:
         match step:
             case Admit(call, max_wait_us, cheaper):
                 return self._gate.admit(call, max_wait_us=max_wait_us, cheaper=cheaper)
-            case Send(passage, request):
+            case Send(passage, left_us):
                 try:
-                    return self._inner.handle_request(request)
+                    return self._send(onward(passage.exchange, request, asked=self._service, left_us=left_us))
                 except BaseException as error:
                     self._gate.settle(passage.admitted, passage.failed(error))
                     raise
-            case Read(passage, upstream, limit):
-                stream = _Stream(self._gate, passage, upstream)
-                return stream if limit is None else _read(stream, limit)
+            case Read(passage, arrival, limit):
+                stream = Stream(self._gate, passage, arrival.source)
+                return stream if limit is None else stream.collect(limit)
             case Cut(body):
-                return body.cut() if isinstance(body, _Begun) else body
+                return body.cut() if isinstance(body, Stream) else body
             case Pause(seconds):
                 self._gate.clock.sleep(seconds)
                 return None
+
+    def _send(self, request: httpx2.Request) -> Arrival:
+        response = self._inner.handle_request(request)
+        return arrived(response, _Source(response))
 
     def close(self) -> None:
         self._inner.close()
 
 
-class _Stream(httpx2.SyncByteStream):
-    """The upstream's bytes on their way to the caller; settled before the last of them."""
+class _Source:
+    """The bytes of a response."""
 
-    def __init__(self, gate: Gate, passage: Passage, upstream: httpx2.Response) -> None:
-        self._gate: Final = gate
-        self._passage: Final = passage
-        self._upstream: Final = upstream
+    def __init__(self, response: httpx2.Response) -> None:
+        self._response: Final = response
+        self._chunks: Iterator[bytes] | None = None
 
-    def __iter__(self) -> Iterator[bytes]:
-        passage, exchange = self._passage, self._passage.exchange
-        try:
-            for chunk in _sync(self._upstream):
-                if passed := exchange.feed(chunk):
-                    yield passed
-                if exchange.complete:
-                    self._settle(passage.ended)
-                    yield exchange.flush()
-                if exchange.stopped:
-                    return
-        except httpx2.TransportError as error:
-            self.fail(error)
-            raise
-        exchange.end()
-        self._settle(passage.ended)
-        if rest := exchange.flush():
-            yield rest
+    @property
+    def extensions(self) -> dict[str, object]:
+        return self._response.extensions
+
+    def read(self) -> bytes:
+        if self._chunks is None:
+            stream = self._response.stream
+            if not isinstance(stream, httpx2.SyncByteStream):
+                msg = "a sync transport answered with an async stream"
+                raise TypeError(msg)
+            self._chunks = iter(stream)
+        return next(filter(None, self._chunks), b"")
 
     def close(self) -> None:
-        self._upstream.close()
-        self._settle(self._passage.left)
-
-    def fail(self, error: BaseException) -> None:
-        """Settle the call as one whose answer could not be read to its end, unless it is settled."""
-        self._settle(lambda: self._passage.failed(error))
-
-    def _settle(self, outcome: Callable[[], Outcome]) -> None:
-        if self._passage.close():
-            self._passage.settlement = self._gate.settle(self._passage.admitted, outcome())
+        self._response.close()
 
 
-class _Begun(httpx2.SyncByteStream):
-    """What was read already, then the rest as it comes."""
+class _Body(httpx2.SyncByteStream):
+    """What the caller reads."""
 
-    def __init__(self, pieces: list[bytes], rest: Iterator[bytes], stream: _Stream) -> None:
-        self._pieces: Final = pieces
-        self._rest: Final = rest
+    def __init__(self, stream: Stream) -> None:
         self._stream: Final = stream
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._pieces
-        yield from self._rest
+        while chunk := self._stream.read():
+            yield chunk
 
     def close(self) -> None:
         self._stream.close()
-
-    def cut(self) -> httpx2.ByteStream:
-        self._stream.close()
-        return httpx2.ByteStream(b"".join(self._pieces))
-
-
-def _sync(response: httpx2.Response) -> httpx2.SyncByteStream:
-    if isinstance(response.stream, httpx2.SyncByteStream):
-        return response.stream
-    msg = "a sync transport answered with an async stream"
-    raise TypeError(msg)
-
-
-def _read(stream: _Stream, limit: int) -> httpx2.SyncByteStream:
-    pieces: list[bytes] = []
-    size = 0
-    chunks = iter(stream)
-    try:
-        for chunk in chunks:
-            pieces.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                return _Begun(pieces, chunks, stream)
-    except BaseException as error:
-        stream.fail(error)
-        stream.close()
-        raise
-    stream.close()
-    return httpx2.ByteStream(b"".join(pieces))

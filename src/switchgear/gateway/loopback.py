@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-__all__ = ["is_address", "is_loopback"]
+__all__ = ["is_loopback"]
 
 
 def is_loopback(host: str) -> bool:
@@ -15,12 +15,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def is_address(host: str) -> bool:
-    """Return whether *host* is an IP address, and no name."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -11,17 +11,25 @@ import msgspec
 
 if TYPE_CHECKING:
     from switchgear.gateway.asgi import Send
+    from switchgear.governor.headers import Headers
 
-__all__ = ["send_problem"]
+__all__ = ["problem", "send_problem"]
+
+
+def problem(status: int, title: str, detail: str, **extra: object) -> tuple[Headers, bytes]:
+    """Return the headers and the body of a problem document; *extra* members are added to it."""
+    body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "detail": detail, **extra})
+    headers = [
+        ("content-type", "application/problem+json"),
+        ("content-length", str(len(body))),
+        ("cache-control", "no-store"),
+    ]
+    return headers, body
 
 
 async def send_problem(send: Send, status: int, title: str, detail: str, **extra: object) -> None:
-    """Answer with a problem document; *extra* members are added to it."""
-    body = msgspec.json.encode({"type": "about:blank", "title": title, "status": status, "detail": detail, **extra})
-    headers = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    """Answer with a problem document over ASGI."""
+    headers, body = problem(status, title, detail, **extra)
+    raw = [(name.encode(), value.encode()) for name, value in headers]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})

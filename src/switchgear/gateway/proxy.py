@@ -16,6 +16,7 @@ from switchgear.clients.async_transport import AsyncGovernedTransport
 from switchgear.clients.requests import CALLER
 from switchgear.errors import ConfigError, LedgerError, StateError
 from switchgear.gateway.problems import send_problem
+from switchgear.gateway.targets import leads_astray
 from switchgear.gateway.unrecorded import send_unrecorded
 from switchgear.governor.callers import Denied, DeniedError
 from switchgear.wire.denials import denial
@@ -64,6 +65,9 @@ class Proxy:
         raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
         _, name, rest = raw_path.split(b"/", 2) if raw_path.count(b"/") > 1 else (b"", raw_path.strip(b"/"), b"")
         service = name.decode("latin-1")
+        if leads_astray(raw_path):
+            await send_problem(send, 400, "Bad request", "the request target has dot segments or a fragment")
+            return
         config = self._gate.config.services.get(service)
         caller = self._identified(scope, service)
         if isinstance(caller, Denied):

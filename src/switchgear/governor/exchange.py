@@ -18,7 +18,7 @@ from switchgear.errors import ConfigError
 from switchgear.governor.allowance import Allowance
 from switchgear.governor.attribution import attribution_for, with_baggage
 from switchgear.governor.callers import ANYBODY, Caller, DeniedError
-from switchgear.governor.headers import CREDENTIALS, OURS, first, forwardable, trace_of
+from switchgear.governor.headers import ANSWER_SIEVES, CREDENTIALS, OURS, index_of, sieve_without, trace_of
 from switchgear.money import to_usd
 from switchgear.policies.retry import Failure, Repeat, is_turned_away
 from switchgear.wire.dialects import dialect_for
@@ -53,6 +53,9 @@ _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELET
 """RFC 9110, section 9.2.2."""
 
 
+_RETRY_AFTER: Final = frozenset({"retry-after", "retry-after-ms"})
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A request as the caller made it.
 
@@ -61,6 +64,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         path: path and query below the service's base URL, e.g. ``/v1/chat/completions``.
         headers: as received.
         body: the whole request body.
+        unread: the body is none of our business: it goes on as it comes, once, and is not in *body*.
         caller: who makes it, as the gateway knows.
     """
 
@@ -68,6 +72,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
+    unread: bool = False
     caller: Caller = ANYBODY
 
 
@@ -89,9 +94,10 @@ class Exchange:
         self._asked: Final = asked
         self._config: Final[ServiceConfig] = gate.service(service)
         endpoint = asked.path.partition("?")[0]
+        index = self._index = index_of(asked.headers)
         self._dialect: Final = dialect_for(self._config.kind, endpoint)
         self.facts: Final = self._dialect.facts(
-            method=asked.method, path=endpoint, content_type=first(asked.headers, "content-type"), body=asked.body
+            method=asked.method, path=endpoint, content_type=index.get("content-type"), body=asked.body
         )
         self.body: Final = self._dialect.outgoing(self.facts, asked.body)
         denied = asked.caller.denied_model(self.facts.model, billable=self.facts.billable)
@@ -100,7 +106,7 @@ class Exchange:
         attribution = attribution_for(asked, self._config.attribution_from)
         out = self._outgoing_headers(service)
         self.headers: Final = with_baggage(out, attribution) if self._config.gateway else out
-        trace_id, parent = trace_of(asked.headers)
+        trace_id, parent = trace_of(index)
         window = gate.book.max_output(service, self.facts.model)
         bound = self.facts.bound_within(
             max_output=self._config.max_output_tokens or window or UNKNOWN_WINDOW, window=window or UNKNOWN_WINDOW
@@ -188,9 +194,16 @@ class Exchange:
         return self._asked.path
 
     @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return self._asked.method
+
+    @property
     def repeat(self) -> Repeat:
         """After which failures the request may go out again."""
-        if self._asked.method.upper() in _IDEMPOTENT or first(self._asked.headers, "idempotency-key"):
+        if self._asked.unread:
+            return "unsent"
+        if self._asked.method.upper() in _IDEMPOTENT or self._index.get("idempotency-key"):
             return "always"
         return "turned_away" if self.facts.surface == "other" else "answered"
 
@@ -201,28 +214,35 @@ class Exchange:
         Raises:
             ConfigError: the service has none; it is used through ``gov.call`` and ``gov.protect``.
         """
+        self.check_address()
+        return (self._config.base_url or "").rstrip("/")
+
+    def check_address(self) -> None:
+        """See that the service has an address.
+
+        Raises:
+            ConfigError: it has none.
+        """
         if self._config.base_url is None:
             msg = f"service {self.call.service!r} has no base_url, so HTTP requests can't be sent to it"
             raise ConfigError(msg)
-        return self._config.base_url.rstrip("/")
 
     def begin(self, status: int, headers: Sequence[tuple[str, str]]) -> Headers:
         """Take in the head of the answer; return the headers to pass on."""
         self._status = status
-        kind = (first(headers, "content-type") or "").partition(";")[0].strip().lower()
-        self._streaming = kind in _STREAMS
+        index = index_of(headers)
+        content_type, coding = index.get("content-type"), index.get("content-encoding")
+        self._streaming = (content_type or "").partition(";")[0].strip().lower() in _STREAMS
         epoch = self._gate.clock.moment().wall / MICROS
-        self._retry_after = retry_after_of(headers, epoch)
-        self._quotas = quotas_of(headers, epoch)
-        self._should_retry = first(headers, "x-should-retry")
-        self._coded = (first(headers, "content-encoding") or "identity").lower() != "identity"
+        asked = index.items()
+        self._retry_after = retry_after_of(asked, epoch) if _RETRY_AFTER & index.keys() else None
+        self._quotas = quotas_of(asked, epoch)
+        self._should_retry = index.get("x-should-retry")
+        self._coded = coding is not None and coding.lower() != "identity"
         self._reader = self._dialect.reader(
-            self.facts,
-            status=status,
-            content_type=first(headers, "content-type"),
-            content_encoding=first(headers, "content-encoding"),
+            self.facts, status=status, content_type=content_type, content_encoding=coding
         )
-        return forwardable(headers, *(("content-length",) if self.streaming else ()))
+        return ANSWER_SIEVES[self._streaming](headers, index)
 
     @property
     def streaming(self) -> bool:
@@ -372,18 +392,19 @@ class Exchange:
         return self._first_at.mono - admitted.started.mono
 
     def _outgoing_headers(self, service: str) -> Headers:
-        asked = self._asked
-        auth = self._auth(service)
-        drop = ["host", "content-length", *asked.caller.carried, *(name for name, _ in auth)]
+        asked, auth = self._asked, self._auth(service)
+        drop = ["host", *asked.caller.carried, *(name for name, _ in auth)]
+        if not asked.unread:
+            drop.append("content-length")
         if auth or asked.caller.key is not None:
             drop += ["authorization", "x-api-key", "api-key"]
         if self.facts.adds_usage:
             drop.append("accept-encoding")  # a chunk can only be taken out of what can be read
-        out = forwardable(asked.headers, *drop)
+        out = sieve_without(*drop)(asked.headers, self._index)
         if self.facts.adds_usage:
             out.append(("accept-encoding", "identity"))
         out += auth
-        if asked.body or first(asked.headers, "content-length") is not None:
+        if not asked.unread and (asked.body or "content-length" in self._index):
             out.append(("content-length", str(len(self.body))))
         return out
 

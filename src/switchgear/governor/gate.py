@@ -149,7 +149,6 @@ class Gate:
         return admitted
 
     async def aadmit(self, call: Call, *, max_wait_us: int | None = None, cheaper: Cheaper | None = None) -> Admitted:
-        """The same for tasks: waits without blocking the loop."""
         wake = asyncio.Event()
         plan, answer = await self._aask(self._plan(call, max_wait_us, threadsafe_waker(wake), cheaper), cheaper)
         while isinstance(answer, Waiting):
@@ -218,7 +217,6 @@ class Gate:
         by: str,
         note: str = "",
     ) -> BudgetChanged:
-        """Give a budget another limit, at once; see *BudgetDesk.set_budget*."""
         return self._desk.set_budget(name, limit_usd=limit_usd, limit_tokens=limit_tokens, by=by, note=note)
 
     def tick(self) -> None:

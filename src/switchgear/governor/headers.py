@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["CREDENTIALS", "OURS", "Headers", "first", "forwardable", "trace_of"]
+__all__ = [
+    "ANSWER_SIEVES",
+    "CREDENTIALS",
+    "OURS",
+    "Headers",
+    "Sieve",
+    "first",
+    "forwardable",
+    "index_of",
+    "sieve_without",
+    "trace_of",
+]
 
 Headers = list[tuple[str, str]]
 
 OURS: Final = "x-switchgear-"
+
+_PLAIN_CONNECTION: Final = frozenset({"keep-alive", "close"})
+"""Values of ``connection`` that name no header."""
 
 CREDENTIALS: Final = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie")
 """Where callers put what proves who they are to one service, and is no other service's business."""
@@ -32,6 +47,65 @@ _HOP_BY_HOP: Final = frozenset(
 """RFC 9110, section 7.6.1: these are about one connection and end with it."""
 
 _TRACEPARENT_PARTS: Final = 4
+_REMEMBERED: Final = 1024
+"""Header names that are remembered with what is to be done with them: traffic repeats a few for ever."""
+
+
+class _Lower(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        low = name.lower()
+        if len(self) < _REMEMBERED:
+            self[name] = low
+        return low
+
+
+_lower: Final = _Lower()
+
+
+class Sieve:
+    """Lets headers through but the hop-by-hop ones, ours, and *also* (lower case)."""
+
+    def __init__(self, *also: str) -> None:
+        self._drop: Final = _HOP_BY_HOP | set(also)
+        self._known: Final[dict[str, bool]] = {}
+
+    def __call__(self, headers: Sequence[tuple[str, str]], index: Mapping[str, str]) -> Headers:
+        """Return those of *headers* that go on; *index*: see *index_of*."""
+        if "connection" in index and index["connection"].lower() not in _PLAIN_CONNECTION:
+            return forwardable(headers, *self._drop)
+        known = self._known
+        try:
+            return [pair for pair in headers if known[pair[0]]]
+        except KeyError:
+            if len(known) > _REMEMBERED:
+                known.clear()
+            for name, _ in headers:
+                low = name.lower()
+                known[name] = low not in self._drop and not low.startswith(OURS)
+            return [pair for pair in headers if known[pair[0]]]
+
+
+ANSWER_SIEVES: Final = {True: Sieve("content-length"), False: Sieve()}
+"""What of an answer goes on, by whether it is a stream."""
+
+
+@functools.lru_cache(maxsize=256)
+def sieve_without(*names: str) -> Sieve:
+    """Return the sieve that also keeps back *names*; callers ask for few different ones."""
+    return Sieve(*names)
+
+
+def index_of(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the first value of each header by its name in lower case; of ``connection`` all values, as one list."""
+    lower = _lower
+    index: dict[str, str] = {}
+    for name, value in headers:
+        low = lower[name]
+        if low not in index:
+            index[low] = value
+        elif low == "connection":
+            index[low] += f",{value}"
+    return index
 
 
 def forwardable(headers: Iterable[tuple[str, str]], *also: str) -> Headers:
@@ -47,9 +121,12 @@ def first(headers: Iterable[tuple[str, str]], name: str) -> str | None:
     return next((value for key, value in headers if key.lower() == name), None)
 
 
-def trace_of(headers: Iterable[tuple[str, str]]) -> tuple[str | None, str | None]:
-    """Return trace id and parent span id of a W3C ``traceparent`` header."""
-    parts = (first(headers, "traceparent") or "").split("-")
+def trace_of(index: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """Return trace id and parent span id of a W3C ``traceparent`` header; *index*: see *index_of*."""
+    header = index.get("traceparent")
+    if header is None:
+        return None, None
+    parts = header.split("-")
     if len(parts) != _TRACEPARENT_PARTS or len(parts[1]) != 32 or len(parts[2]) != 16:  # noqa: PLR2004 - W3C sizes
         return None, None
     return parts[1], parts[2]

@@ -56,6 +56,7 @@ class KeyRing:
         self.callers: Final = callers
         self._ledger: Final = ledger
         self._timezone: Final = timezone
+        self._trouble: str | None = None
         # The revision first: a change in between is then seen at the next look, not missed.
         self._revision = ledger.keys.revision()
         keys = ledger.keys.all()
@@ -99,6 +100,7 @@ class KeyRing:
         try:
             revision = book.revision()
             if revision == self._revision:
+                self._trouble = None
                 return False
             keys = book.all()
             terms = self._terms_of(keys)
@@ -107,9 +109,12 @@ class KeyRing:
                 if one.budget is not None and one.budget.name not in known:
                     past = next(iter(past_spend(self._ledger, (one.budget,), now)), None)
                     state.add_budget(one.budget, past, now)
-        except (LedgerError, StateError):
-            _log.exception("the keys can't be taken over; those known until now hold")
+        except (LedgerError, StateError) as error:
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                _log.error("the keys can't be read again, so those known until now hold: %s", error)
             return False
+        self._trouble = None
         self._revision, self._terms = revision, terms
         self.tell(state, now)
         self.callers.know(keys)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from switchgear.errors import LedgerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from switchgear.ledger.books import Record
 
@@ -20,11 +20,14 @@ __all__ = ["Batch", "Commit"]
 class Batch:
     """Records that are committed together, and everybody who waits for them."""
 
-    __slots__ = ("_lock", "_over", "_tasks", "problems", "records")
+    __slots__ = ("_lock", "_over", "_tasks", "_urge", "loop", "problems", "queued", "records")
 
-    def __init__(self) -> None:
+    def __init__(self, urge: Callable[[Batch], None]) -> None:
+        self._urge: Final = urge
+        self.loop: asyncio.AbstractEventLoop | None = None  # who has promised to look after it
         self.records: list[Record] = []
         self.problems: Mapping[int, LedgerError] = {}
+        self.queued = False  # it takes no more records
         self._lock: Final = threading.Lock()
         self._over: Final = threading.Event()
         self._tasks: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
@@ -42,13 +45,19 @@ class Batch:
         with self._lock:
             self._over.set()
             tasks, self._tasks = self._tasks, {}
+        here = asyncio._get_running_loop()  # noqa: SLF001 - documented, and needs no exception where there is none
         for loop, futures in tasks.items():
+            if loop is here:
+                _wake(futures)
+                continue
             # The loop may be gone, and with it all who waited there.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(_wake, futures)
 
     def wait(self, timeout: float | None) -> bool:
         """Block until it is over; False if *timeout* seconds went by before."""
+        if not self.queued:
+            self._urge(self)  # whoever blocks may be the loop that was to look after it
         return self._over.wait(timeout)
 
     async def over(self) -> None:

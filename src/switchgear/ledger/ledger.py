@@ -79,6 +79,7 @@ class Ledger:
                 version of the schema, not a database, ...
             ConfigError: the package for this kind of database is not installed.
         """
+        from switchgear.ledger.atonce import at_once_of
         from switchgear.ledger.engine import on_damage, translated
         from switchgear.ledger.home import books_of, home_of
         from switchgear.ledger.migrate import check
@@ -99,7 +100,8 @@ class Ledger:
                     books = books_of(engine)
                     undo.callback(books.close)
                     orphans = books.settle_orphans(now_us=clock.moment().wall)
-                    writer = Writer(books, clock=clock, on_error=on_error)
+                    at_once = at_once_of(engine, durability=durability)
+                    writer = Writer(books, at_once=at_once, clock=clock, on_error=on_error)
                     on_damage(engine, writer.damaged)
             undo.pop_all()
         return cls(engine, reader=LedgerReader(engine), writer=writer, lock=lock, orphans=orphans)

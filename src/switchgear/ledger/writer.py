@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from queue import Empty, SimpleQueue
@@ -16,11 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from switchgear.clock import Clock
+    from switchgear.ledger.atonce import AtOnce
     from switchgear.ledger.books import Books, Record
     from switchgear.ledger.commit import Commit
     from switchgear.ledger.keeper import OnError, Outage
 
 __all__ = ["Writer"]
+
+_FEW: Final = 64
+"""Records that are committed at once; more are worth the change to another thread, and perhaps another core."""
 
 _RETRY: Final = 0.5
 """Seconds between two tries while the ledger can't be written and nobody asks."""
@@ -28,6 +33,13 @@ _RETRY: Final = 0.5
 _PORTION: Final = 500
 
 _log = logging.getLogger("switchgear.ledger")
+
+
+class _Checkpoint:
+    """What the thread is told to do between two batches, so that no loop waits for the disk."""
+
+
+_CHECKPOINT: Final = _Checkpoint()
 
 
 class _Put(NamedTuple):
@@ -42,7 +54,8 @@ class Writer:
     """Takes records from any thread or task and commits them in order.
 
     There is no delay: an idle writer commits a lone record at once, and what arrives meanwhile
-    goes together into the next transaction. A bad record fails alone.
+    goes together into the next transaction. What the tasks of a loop submit in neighbouring turns of
+    it is one transaction, which a small one commits there and then (*at_once*). A bad record fails alone.
 
     While the disk is full, the file read-only, locked or damaged, there is an *outage*: new
     reservations and changes of budgets fail (``refuse``) or are kept in memory (``allow``); all else
@@ -52,17 +65,23 @@ class Writer:
     Args:
         books: what writes to the ledger; they are the writer's own from now on.
         clock: tells when an outage was.
+        at_once: commits on the loop that asks; None: everything is the thread's.
         on_error: what happens to calls during one.
     """
 
-    def __init__(self, books: Books, *, clock: Clock, on_error: OnError = "refuse") -> None:
+    def __init__(
+        self, books: Books, *, clock: Clock, at_once: AtOnce | None = None, on_error: OnError = "refuse"
+    ) -> None:
         self._books: Final = books
         self._clock: Final = clock
+        self._at_once: Final = at_once
+        self._waiting = 0  # for the thread, or under way there
+        self._busy = False  # a loop commits at once
         self._keeper: Final = Keeper(on_error)
         self._damage: LedgerError | None = None
         self._lock: Final = threading.Lock()
-        self._batches: Final[SimpleQueue[Batch | None]] = SimpleQueue()
-        self._open = Batch()
+        self._batches: Final[SimpleQueue[Batch | _Checkpoint | None]] = SimpleQueue()
+        self._open = Batch(self._urge)
         self._closed = False
         self._thread: Final = threading.Thread(target=self._run, name="switchgear-ledger", daemon=True)
         self._thread.start()
@@ -92,7 +111,8 @@ class Writer:
         """Take *error*, which a reader has met, for what it says: the file is damaged, and is not written again."""
         if self._damage is None:
             self._damage = self._books.explain(error)
-            self._batches.put(Batch())
+            with self._lock:
+                self._hand_over(Batch(self._urge))
 
     def submit(self, record: Record) -> Commit:
         """Queue *record* and return the promise that it will be durable.
@@ -106,8 +126,12 @@ class Writer:
                 raise LedgerError(msg)
             batch = self._open
             commit = batch.add(record)
-            if len(batch.records) == 1:
-                self._batches.put(batch)
+            loop = asyncio._get_running_loop()  # noqa: SLF001 - documented, and needs no exception where there is none
+            if batch.loop is None and loop is not None and not batch.queued:
+                batch.loop = loop
+                loop.call_soon(self._look, loop, batch, 0)
+            elif batch.loop is not loop or loop is None:
+                self._queue(batch)
         return commit
 
     def close(self) -> None:
@@ -115,24 +139,79 @@ class Writer:
         with self._lock:
             if not self._closed:
                 self._closed = True
+                if self._open.records:
+                    self._queue(self._open)
                 self._batches.put(None)
         self._thread.join()
+
+    def _urge(self, batch: Batch) -> None:
+        with self._lock:
+            self._queue(batch)
+
+    def _queue(self, batch: Batch) -> None:
+        """Let the thread commit *batch*, with all that is added until it does; the lock is held."""
+        if not batch.queued:
+            batch.queued = True
+            self._hand_over(batch)
+
+    def _hand_over(self, work: Batch | _Checkpoint) -> None:
+        self._waiting += 1
+        self._batches.put(work)
+
+    def _look(self, loop: asyncio.AbstractEventLoop, batch: Batch, seen: int) -> None:
+        """Commit *batch* once a turn of *loop* has added nothing to the *seen* records."""
+        many = len(batch.records)
+        if seen < many < _FEW and not batch.queued:
+            loop.call_soon(self._look, loop, batch, many)
+        else:
+            self._commit_here(batch)
+
+    def _commit_here(self, batch: Batch) -> None:
+        """Commit *batch* on the loop that asks, if that is soon done; else let the thread do it."""
+        at_once = self._at_once
+        with self._lock:
+            if batch.queued:
+                return
+            # What waits already goes first.
+            waits = self._waiting or self._busy or self.outage is not None or self._damage is not None
+            if at_once is None or waits or len(batch.records) > _FEW:
+                self._queue(batch)
+                return
+            batch.queued = self._busy = True
+            self._open = Batch(self._urge)
+        problems = at_once.enter(batch.records)
+        with self._lock:
+            self._busy = False
+            if problems is None:
+                self._hand_over(batch)
+                return
+            if at_once.is_long:
+                self._hand_over(_CHECKPOINT)
+        batch.finish(problems)
 
     def _run(self) -> None:
         try:
             while True:
                 try:
-                    batch = self._batches.get(timeout=None if self.outage is None else _RETRY)
+                    work = self._batches.get(timeout=None if self.outage is None else _RETRY)
                 except Empty:
                     self._recover(())
                     continue
-                if batch is None:
+                if work is None:
                     break
+                if isinstance(work, Batch):
+                    with self._lock:
+                        if self._open is work:
+                            self._open = Batch(self._urge)
+                    work.finish(self._commit(work.records))
+                elif self._at_once is not None:
+                    self._at_once.checkpoint()
                 with self._lock:
-                    self._open = Batch()
-                batch.finish(self._commit(batch.records))
+                    self._waiting -= 1
             self._give_up()
         finally:
+            if self._at_once is not None:
+                self._at_once.close()
             self._books.close()
 
     def _commit(self, records: Sequence[Record]) -> dict[int, LedgerError]:

@@ -88,16 +88,16 @@ class Limiter:
             priority: higher ones go first; but see *AGING*.
             lease: for how long the grant may stay unsettled; None: for ever.
         """
-        bounds, cap = self._bounds, self._concurrent
+        bounds, cap, pace = self._bounds, self._concurrent, self._pace
         if (
             self._line
-            or self._pace is not None
+            or (pace is not None and not pace.lets_go(now.mono))
             or self._leases.heap
             or (cap is not None and self._in_flight >= cap.limit)
             or not bounds.have_room(tokens, now)
         ):
             return self._ask_in_line(tokens, now, max_wait, waker, priority, lease)
-        if lease is not None:
+        if lease is not None or pace is not None:
             return self._take(tokens, now.mono, lease)
         self._in_flight += 1
         return bounds.take(tokens, now.mono)
@@ -264,7 +264,7 @@ class Limiter:
         self._in_flight += 1
         self._plan = None
         if self._pace is not None:
-            self._pace.took(tokens, at, self._bounds.gap(tokens))
+            self._pace.took(tokens, at, self._bounds.gap(tokens) if self._pace.resumes else 0)
         if lease is not None:
             self._leases.add(grant, at, lease, self._in_flight)
         return grant

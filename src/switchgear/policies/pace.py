@@ -21,12 +21,19 @@ LONGEST_PAUSE: Final = 3_600_000_000
 
 
 class _Quota:
-    __slots__ = ("left", "rule", "until")
+    __slots__ = ("_limit", "_span", "_unit", "left", "until")
 
-    def __init__(self, rule: LimitRule, left: int, until: int) -> None:
-        self.rule = rule
+    def __init__(self, unit: Unit, left: int, until: int, now: int) -> None:
+        self._unit: Final = unit
+        self._limit: Final = left
+        self._span: Final = until - now
         self.left = left
-        self.until = until
+        self.until: Final = until
+
+    @property
+    def rule(self) -> LimitRule:
+        """The quota as a limit, for whoever is held back by it."""
+        return _rule(f"provider_{self._unit}", self._unit, self._limit, self._span)
 
 
 def _rule(name: str, unit: Unit, limit: int, span: int) -> LimitRule:
@@ -56,7 +63,7 @@ class Pace:
     def quota(self, unit: Unit, left: int, until: int, now: int) -> None:
         """Let *left* more of *unit* go before *until*; what was said of *unit* before is void."""
         until = min(until, now + LONGEST_PAUSE)
-        self._quotas[unit] = _Quota(_rule(f"provider_{unit}", unit, left, until - now), left, until)
+        self._quotas[unit] = _Quota(unit, left, until, now)
 
     def lift(self, unit: Unit) -> None:
         """Forget the quota of *unit*."""
@@ -81,6 +88,20 @@ class Pace:
         """Take back *tokens* and *requests* that were counted too many."""
         for unit, quota in self._quotas.items():
             quota.left += tokens if unit == "tokens" else requests
+
+    @property
+    def resumes(self) -> bool:
+        """Whether those who wait go one by one, so that the gap between calls counts."""
+        return self._resume_at is not None
+
+    def lets_go(self, now: int) -> bool:
+        """Whether a call that nobody waits before goes at once."""
+        if self._resume_at is not None or now < self._quiet_until:
+            return False
+        for quota in self._quotas.values():  # noqa: SIM110 - a loop costs half of a generator, on every call's way
+            if quota.left <= 0 and now < quota.until:
+                return False
+        return True
 
     def is_over(self, now: int) -> bool:
         """Whether nothing of it holds any more, if nobody waits."""

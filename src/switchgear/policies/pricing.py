@@ -58,6 +58,7 @@ class PriceBook:
         }
         self._list = PriceList()
         self._found: dict[tuple[str, str, str | None], ListedPrice | Price | None] = {}
+        self._windows: dict[tuple[str, str], int | None] = {}
 
     def price(self, service: str, model: str | None, at_us: int, *, tier: str | None = None) -> Price | None:
         """Return the price of *model* at *at_us* (epoch microseconds); None: unpriced.
@@ -101,11 +102,16 @@ class PriceBook:
 
         The list has no output limits; input and output together never pass the window.
         """
-        provider = self._provider(service)
-        if model is None or provider is None:
+        if model is None:
             return None
-        listed = self._list.find(provider, model)
-        return None if listed is None else listed.model.context_window
+        key = (service, model)
+        if key not in self._windows:
+            if len(self._windows) >= _KEPT:
+                self._windows.clear()
+            provider = self._provider(service)
+            listed = None if provider is None else self._list.find(provider, model)
+            self._windows[key] = None if listed is None else listed.model.context_window
+        return self._windows[key]
 
     def cost(self, price: Price, usage: Usage) -> int:
         """Return what *usage* costs in nano-USD; see *cost_of*."""

@@ -15,13 +15,14 @@ import msgspec
 
 __all__ = ["Failure", "Repeat", "RetryRule", "is_turned_away", "may_repeat", "pause_us"]
 
-Repeat = Literal["always", "answered", "turned_away"]
+Repeat = Literal["always", "answered", "turned_away", "unsent"]
 """After which failures a request may go out again.
 
 - ``always``: it does the same twice as once (RFC 9110, section 9.2.2), or bears an ``Idempotency-Key``;
 - ``answered``: all that a second one costs is money, and no provider bills an error. After a
   connection that broke without an answer it may have been served, and billed;
-- ``turned_away``: it may have an effect, so only an answer that says that it was not taken on will do.
+- ``turned_away``: it may have an effect, so only an answer that says that it was not taken on will do;
+- ``unsent``: it can't go out twice, since its body is not kept.
 
 A request that never left may always go out again.
 """
@@ -72,6 +73,8 @@ def may_repeat(failure: Failure, repeat: Repeat) -> bool:
     """Return whether the request may go out again, here or elsewhere."""
     if not failure.sent or repeat == "always":
         return True
+    if repeat == "unsent":
+        return False
     return failure.turned_away or (repeat == "answered" and failure.answered)
 
 

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 from switchgear.clients.governor import Governor
 from switchgear.config.effective import effective
 from switchgear.gateway.front import Front
+from switchgear.gateway.hosts import Hosts
+from switchgear.gateway.protocol import protocol_for
 from switchgear.gateway.proxy import Proxy
+from switchgear.gateway.serving import Counter
 from switchgear.governor.opening import housekeeping
 from switchgear.governor.reload import Reloader
 from switchgear.insight.metrics import HealthReason
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from switchgear.clock import Clock
     from switchgear.config.model import Config
     from switchgear.events import ConfigChanged
-    from switchgear.server.parts import Origin, Side
+    from switchgear.server.parts import DataPath, Origin, Side
 
 __all__ = ["compose"]
 
@@ -38,6 +41,7 @@ def compose(
     clock: Clock,
     origin: Origin | None,
     only: Side | None,
+    data_path: DataPath,
     ending: Callable[[], bool],
     anywhere: bool = False,
 ) -> Parts:
@@ -46,20 +50,24 @@ def compose(
     Raises:
         LedgerError, StateError, ConfigError: something can't be opened, and nothing is left open.
     """
+    hosts = Hosts(config.server.hosts, anywhere=anywhere)
     if only == "dashboard":
-        return watch(config, clock=clock, origin=origin, ending=ending, anywhere=anywhere)
+        return watch(config, clock=clock, origin=origin, ending=ending, hosts=hosts)
     with ExitStack() as undo:
         governor = Governor(config, clock=clock)
         undo.callback(governor.close)
         proxy = Proxy(governor)
+        counter = Counter(governor, hosts=hosts) if data_path == "hot" else None
         keeping = housekeeping(governor)
         undo.callback(keeping.close)
-        deps = _deps(governor, origin, ending)
+        deps = _deps(governor, origin, ending, counter)
         control = cast("Any", create_app(deps, pages=only is None))
         undo.pop_all()
 
     async def aclose() -> None:
         await proxy.aclose()
+        if counter is not None:
+            await counter.aclose()
         await governor.state.aclose()
 
     async def tick() -> None:
@@ -72,18 +80,17 @@ def compose(
 
     return Parts(
         governor=governor,
-        front=lambda start, stop: Front(
-            proxy=proxy, control=control, start=start, stop=stop, hosts=config.server.hosts, anywhere=anywhere
-        ),
+        front=lambda start, stop: Front(proxy=proxy, control=control, start=start, stop=stop, hosts=hosts),
         config=lambda: governor.config,
         reload=deps.reload,
         tick=tick,
+        http="httptools" if counter is None else protocol_for(counter),
         aclose=aclose,
         close=close,
     )
 
 
-def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool]) -> WebDeps:
+def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool], counter: Counter | None) -> WebDeps:
     ledger = governor.ledger
     collector = MetricsCollector(
         ledger.reader,
@@ -112,6 +119,8 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool])
     def adopt(config: Config) -> None:
         collector.adopt(config)
         deps.config = config
+        if counter is not None:
+            counter.adopt()
 
     reloader = None
     if origin is not None:

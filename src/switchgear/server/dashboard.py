@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from switchgear.clock import Clock, Moment
     from switchgear.config.model import Config
     from switchgear.gateway.asgi import Receive, Scope, Send
+    from switchgear.gateway.hosts import Hosts
     from switchgear.insight.sources import LiveNumbers
     from switchgear.server.parts import Origin
     from switchgear.state.base import AsyncState, BreakerView, BudgetView, LimitView
@@ -48,9 +49,7 @@ _NOT_LIVE: Final = HealthReason(
 )
 
 
-def watch(
-    config: Config, *, clock: Clock, origin: Origin | None, ending: Callable[[], bool], anywhere: bool = False
-) -> Parts:
+def watch(config: Config, *, clock: Clock, origin: Origin | None, ending: Callable[[], bool], hosts: Hosts) -> Parts:
     """Open the ledger of *config* for reading, and the shared state if there is one, and put pages on them.
 
     Raises:
@@ -77,12 +76,11 @@ def watch(
 
     return Parts(
         governor=None,
-        front=lambda start, stop: Front(
-            proxy=_no_gateway, control=control, start=start, stop=stop, hosts=config.server.hosts, anywhere=anywhere
-        ),
+        front=lambda start, stop: Front(proxy=_no_gateway, control=control, start=start, stop=stop, hosts=hosts),
         config=lambda: config,
         reload=None,
         tick=nothing,
+        http="httptools",
         aclose=nothing if shared is None else shared.aclose,
         close=close,
     )

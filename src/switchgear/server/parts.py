@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from switchgear.events import ConfigChanged
     from switchgear.gateway.asgi import ASGIApp
 
-__all__ = ["Origin", "Parts", "Side"]
+__all__ = ["DataPath", "Origin", "Parts", "Side"]
 
 Side = Literal["gateway", "dashboard"]
 """One half of a server."""
+
+DataPath = Literal["hot", "plain"]
+"""How requests for services are served: by the gateway's own protocol, or as an ASGI app, the slower reference."""
 
 
 class Origin(NamedTuple):
@@ -42,6 +45,7 @@ class Parts(NamedTuple):
         config: returns the configuration in force.
         reload: has it read again; None: it can't be.
         tick: to be called once a second or so.
+        http: what uvicorn takes for its protocol.
         aclose: lets go of what the running loop holds.
         close: lets go of everything else; the second time does nothing.
     """
@@ -51,5 +55,6 @@ class Parts(NamedTuple):
     config: Callable[[], Config]
     reload: Callable[[str], ConfigChanged | None] | None
     tick: Callable[[], Awaitable[None]]
+    http: Any
     aclose: Callable[[], Awaitable[None]]
     close: Callable[[], None]

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from switchgear.clients.governor import Governor
     from switchgear.clock import Clock
     from switchgear.config.model import Config
-    from switchgear.server.parts import Origin, Side
+    from switchgear.server.parts import DataPath, Origin, Side
 
 __all__ = ["Server"]
 
 _BACKLOG: Final = 2048
 _TICK: Final = 1.0
-_HTTP: Final = "auto"
-"""The protocol class of the server's connections: uvicorn's own."""
+_YOUNG: Final = 20_000
+"""Objects made between two rounds of the collector: a call leaves no cycles, so nearly every round finds nothing."""
 
 _log = logging.getLogger("switchgear.server")
 
@@ -55,6 +55,7 @@ class Server:
         only: serve the ``gateway`` without pages, or the ``dashboard`` of a ledger that another
             process writes to.
         listener: a socket that listens already, and that other processes may share.
+        data_path: how requests for services are served (docs/decisions/0011).
 
     Raises:
         ConfigError: the port is in use, or the address is not a loopback one.
@@ -71,6 +72,7 @@ class Server:
         origin: Origin | None = None,
         only: Side | None = None,
         listener: socket.socket | None = None,
+        data_path: DataPath = "hot",
     ) -> None:
         clock = clock if clock is not None else SystemClock()
         with ExitStack() as undo:
@@ -85,6 +87,7 @@ class Server:
                 clock=clock,
                 origin=origin,
                 only=only,
+                data_path=data_path,
                 ending=lambda: self.is_ending,
                 anywhere=not is_loopback(listener.getsockname()[0]),
             )
@@ -113,7 +116,7 @@ class Server:
         """Serve until told to end, then let calls in flight end; return the signal that said so, None: none."""
         config = uvicorn.Config(
             answering_the_cancelled(self._parts.front(self._start, self._stop), lambda: self.is_ending),
-            http=_HTTP,
+            http=self._parts.http,
             lifespan="on",
             ws="none",
             log_config=None,
@@ -170,6 +173,7 @@ class Server:
         # What was made at start stays: the collector need not look at it on every round.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(_YOUNG, 20, 50)
 
     async def _stop(self) -> None:
         if self._ticker is not None:

@@ -6,6 +6,7 @@ offers chat completions.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Final
 
 from switchgear.wire.anthropic import AnthropicDialect
@@ -33,6 +34,7 @@ _BY_PATH: Final = (
 )
 
 
+@functools.lru_cache(maxsize=1024)
 def dialect_for(kind: str, path: str) -> Dialect:
     """Return the dialect of a request to *path* at a service of *kind* (``openai``, ``anthropic`` or ``http``)."""
     if kind != "http":

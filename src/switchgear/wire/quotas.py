@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -82,6 +83,7 @@ def _count(text: str | None) -> int | None:
     return int(text) if text is not None and _COUNT.fullmatch(text) else None
 
 
+@functools.lru_cache(maxsize=1024)  # the same few, again and again
 def _duration(text: str) -> float | None:
     steps = _STEP.findall(text)
     if not steps or "".join(number + unit for number, unit in steps) != text:

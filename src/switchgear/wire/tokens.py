@@ -23,6 +23,7 @@ _ENCODINGS: Final = (
 )
 
 
+@functools.lru_cache(maxsize=1024)
 def encoding_of(model: str) -> str | None:
     """Return the name of the encoding of *model*, also with a router's or fine-tuning prefix; None: not known."""
     name = model.lower().rpartition("/")[2].removeprefix("ft:")
