@@ -195,6 +195,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         ttft_us: microseconds to the first piece of a streamed answer.
         model: the model that the provider says it billed, where it differs from the one asked for.
         tier: the service tier that it says it used.
+        cost: what it says that it bills, in nano-USD; None: it does not say.
     """
 
     status: CallStatus
@@ -208,6 +209,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     ttft_us: int | None = None
     model: str | None = None
     tier: str | None = None
+    cost: int | None = None
 
 
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

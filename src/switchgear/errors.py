@@ -6,7 +6,7 @@ The tree::
     ├── ConfigError              a setting is wrong; names file, line, key, nearest valid key
     ├── LedgerError              the durable record can't be read or written
     ├── StateError               the live numbers can't be read or written
-    ├── StallError               a protected stream sent nothing for too long
+    ├── StallError               a stream sent nothing for too long
     └── Refused                  the gate said no; carries the rule, its numbers, when to retry
         ├── RateLimited          a request, token or concurrency limit is used up
         │   └── ImpossibleError  the call is larger than a limit: it will never be let through
@@ -65,7 +65,7 @@ class StateError(SwitchgearError):
 
 
 class StallError(SwitchgearError):
-    """A protected stream sent nothing for *seconds*; *name* is its breaker's."""
+    """A stream sent nothing for *seconds*; *name* is that of its service, or of the breaker that protects it."""
 
     def __init__(self, name: str, seconds: float) -> None:
         super().__init__(f"{name} sent nothing for {seconds:g} s")

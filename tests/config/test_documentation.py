@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from switchgear.config import PRESETS, BudgetConfig, Config, ServiceConfig, load_text
+from switchgear.config.model import RouteConfig
 from switchgear.config.shape import all_keys
 
 pytestmark = pytest.mark.docs
 
 PAGE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
 DEFAULTS: dict[str, dict[str, Any]] = {
+    "services.NAME.routes.NAME.": RouteConfig().model_dump(mode="json"),
     "services.NAME.": ServiceConfig().model_dump(mode="json"),
     "budgets.NAME.": BudgetConfig(name="needed").model_dump(mode="json"),
     "": Config().model_dump(mode="json"),

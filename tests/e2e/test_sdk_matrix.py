@@ -80,6 +80,44 @@ def _responses(client: openai.OpenAI) -> Result:
     return answer.output_text, answer.usage.input_tokens, answer.usage.output_tokens
 
 
+def _responses_stream(client: openai.OpenAI) -> Result:
+    text, usage = "", None
+    for event in client.responses.create(model=MODEL, max_output_tokens=7, input=QUESTION, stream=True):
+        if event.type == "response.output_text.delta":
+            text += event.delta
+        elif event.type in {"response.completed", "response.incomplete"}:
+            usage = event.response.usage
+    assert usage is not None
+    return text, usage.input_tokens, usage.output_tokens
+
+
+def _embeddings(client: openai.OpenAI) -> Result:
+    answer = client.embeddings.create(model="text-embedding-3-small", input=[QUESTION, "and the sky"])
+    return str([row.embedding for row in answer.data]), answer.usage.prompt_tokens, 0
+
+
+def _rich(client: openai.OpenAI) -> Result:
+    """Ask with a tool, a JSON schema and an image at once."""
+    schema: dict[str, object] = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    answer = client.chat.completions.create(
+        model=MODEL,
+        max_tokens=7,
+        messages=[
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": QUESTION},
+                    {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGVsbG8="}},
+                ],
+            }
+        ],
+        tools=[{"type": "function", "function": {"name": "weather", "parameters": schema}}],
+        response_format={"type": "json_schema", "json_schema": {"name": "place", "schema": schema, "strict": True}},
+    )
+    assert answer.usage is not None
+    return answer.choices[0].message.content or "", answer.usage.prompt_tokens, answer.usage.completion_tokens
+
+
 async def _achat(client: openai.AsyncOpenAI) -> Result:
     answer = await client.chat.completions.create(
         model=MODEL, max_tokens=7, messages=[{"role": "user", "content": QUESTION}]
@@ -149,7 +187,17 @@ def _check_ledger(server: Server, way: str, result: Result, *, streamed: bool) -
 
 
 @pytest.mark.parametrize("way", ["gateway", "client"])
-@pytest.mark.parametrize(("ask", "streamed"), [(_chat, False), (_chat_stream, True), (_responses, False)])
+@pytest.mark.parametrize(
+    ("ask", "streamed"),
+    [
+        (_chat, False),
+        (_chat_stream, True),
+        (_responses, False),
+        (_responses_stream, True),
+        (_embeddings, False),
+        (_rich, False),
+    ],
+)
 def test_openai_sync(
     server: Server, sandbox: Sandbox, way: str, ask: Callable[[openai.OpenAI], Result], *, streamed: bool
 ) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from switchgear.calls import NO_ATTRIBUTION, Attribution
 from switchgear.context import attribution
+from switchgear.governor.asked import Asked
 from switchgear.governor.attribution import (
     LONGEST,
     MOST_TAGS,
@@ -19,7 +20,6 @@ from switchgear.governor.attribution import (
     with_baggage,
 )
 from switchgear.governor.callers import Caller
-from switchgear.governor.exchange import Asked
 
 LABEL = st.text(min_size=1, max_size=40).map(lambda text: "".join(c for c in text if c.isprintable()).strip() or "x")
 

@@ -6,7 +6,8 @@ from switchgear.calls import Quota
 from switchgear.clients.governor import Governor
 from switchgear.config import load_text
 from switchgear.errors import RateLimited
-from switchgear.governor.exchange import Asked, Exchange
+from switchgear.governor.asked import Asked
+from switchgear.governor.exchange import Exchange
 from switchgear.governor.rules import service_rules
 
 BODY = b'{"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}'

@@ -21,7 +21,12 @@ def reader(
 ) -> Reader:
     """Return a reader for an answer that is no stream."""
     facts = DIALECT.facts(method="POST", path=path, content_type=None, body=b'{"model":"m"}')
-    return DIALECT.reader(facts, status=status, content_type=kind or "application/json", content_encoding=encoding)
+    head = [("content-type", kind or "application/json"), ("content-encoding", encoding or "identity")]
+    return DIALECT.reader(
+        facts,
+        status=status,
+        headers=head,
+    )
 
 
 def pass_on(one: Reader, *chunks: bytes) -> tuple[bytes, Observation]:

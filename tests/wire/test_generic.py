@@ -54,7 +54,7 @@ def test_json_is_known_without_raising(body: bytes, content_type: str | None, is
 )
 def test_the_status_says_whether_it_worked(status: int, verdict: str, requests: int) -> None:
     """An answer with an error is not billed, not even per request."""
-    reader = DIALECT.reader(facts(), status=status, content_type="text/html", content_encoding="br")
+    reader = DIALECT.reader(facts(), status=status, headers=[("content-type", "text/html"), ("content-encoding", "br")])
     passed = reader.feed(b"ab") + reader.feed(b"c")
     reader.end()
     seen = reader.observe()
@@ -68,7 +68,7 @@ def test_the_status_says_whether_it_worked(status: int, verdict: str, requests: 
 @pytest.mark.parametrize("content_type", ["text/event-stream; charset=utf-8", "application/x-ndjson"])
 def test_streams_of_any_format_pass_as_they_come(content_type: str) -> None:
     """Nothing of an unknown stream is held back."""
-    reader = DIALECT.reader(facts(), status=200, content_type=content_type, content_encoding=None)
+    reader = DIALECT.reader(facts(), status=200, headers=[("content-type", content_type)])
 
     assert reader.feed(b"data: 1\n\n") == b"data: 1\n\n"
     assert reader.started

@@ -42,7 +42,9 @@ def facts(path: str = CHAT, **request: object) -> RequestFacts:
 
 def reader(of: RequestFacts, kind: str = "text/event-stream", encoding: str | None = None) -> Reader:
     """Return a reader for a successful answer."""
-    return DIALECT.reader(of, status=200, content_type=kind, content_encoding=encoding)
+    return DIALECT.reader(
+        of, status=200, headers=[("content-type", kind), ("content-encoding", encoding or "identity")]
+    )
 
 
 def event(data: object, end: str = "\n") -> bytes:
@@ -298,7 +300,7 @@ def test_a_stream_that_is_answered_with_a_body_is_read_as_one(kind: str) -> None
     """Errors and stubborn providers answer a stream request with JSON."""
     body = json.dumps({"model": "m", "usage": USAGE}).encode()
     of = facts() if kind else facts(stream=False)
-    one = DIALECT.reader(of, status=200, content_type=kind or None, content_encoding=None)
+    one = DIALECT.reader(of, status=200, headers=[("Content-Type", kind)] if kind else [])
     before, after, seen = pass_on(one, body, 10)
 
     assert before + after == body

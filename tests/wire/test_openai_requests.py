@@ -61,7 +61,12 @@ def test_a_chat_request_says_model_stream_and_bounds() -> None:
         ("/v1/responses/resp_1", "other"),
         ("/v1/embeddings", "embeddings"),
         ("/v1/moderations", "moderations"),
-        ("/v1/audio/speech", "other"),
+        ("/v1/responses/compact", "responses"),
+        ("/v1/audio/speech", "speech"),
+        ("/v1/audio/transcriptions", "transcription"),
+        ("/v1/images/edits", "images"),
+        ("/v1/batches/batch_1", "batches"),
+        ("/v1/videos", "other"),
     ],
 )
 def test_the_end_of_the_path_names_the_surface(path: str, surface: str) -> None:
@@ -71,10 +76,10 @@ def test_the_end_of_the_path_names_the_surface(path: str, surface: str) -> None:
 
 @pytest.mark.parametrize("asked", [None, "gpt-4o"])
 def test_azure_names_the_model_in_the_path(asked: str | None) -> None:
-    """The deployment is the model unless the body names one."""
+    """What the body says of a model Azure does not read."""
     path = "/openai/deployments/my-gpt/chat/completions"
 
-    assert facts(path, model=asked).model == (asked or "my-gpt")
+    assert facts(path, model=asked).model == "my-gpt"
     assert read(b"", path).model == "my-gpt"
 
 

@@ -115,6 +115,22 @@ def test_tokens_and_requests_stay_numbers() -> None:
 
 def test_each_provider_gets_its_key_its_own_way() -> None:
     """OpenAI and most APIs take a bearer token, Anthropic a header of its own."""
-    assert OpenAIDialect().auth_headers("k") == (("authorization", "Bearer k"),)
-    assert GenericDialect().auth_headers("k") == (("authorization", "Bearer k"),)
-    assert AnthropicDialect().auth_headers("k") == (("x-api-key", "k"),)
+    assert OpenAIDialect().auth_headers("k", url="https://x/v1/models") == (("authorization", "Bearer k"),)
+    assert GenericDialect().auth_headers("k", url="https://x/v1/models") == (("authorization", "Bearer k"),)
+    assert AnthropicDialect().auth_headers("k", url="https://x/v1/models") == (("x-api-key", "k"),)
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://x.openai.azure.com/openai/deployments/d/chat/completions?api-version=1", "api-key"),
+        ("https://x.openai.azure.com/openai/responses", "api-key"),
+        ("https://x.openai.azure.com/openai/v1/responses", "authorization"),
+        ("https://api.groq.com/openai/v1/chat/completions", "authorization"),
+    ],
+)
+def test_azure_takes_its_key_in_a_header_of_its_own(url: str, name: str) -> None:
+    """Its older paths know no bearer token."""
+    ((header, _),) = OpenAIDialect().auth_headers("k", url=url)
+
+    assert header == name

@@ -24,7 +24,7 @@ _WIDTH: Final = 24
 
 @click.group(cls=Group, name="traces", examples=("switchgear traces show 4bf92f3577b34da6a3ce929d0e0e4736",))
 def command() -> None:
-    """Look at all calls of one trace."""
+    """Show the calls of one trace in time."""
 
 
 @command.command("show", examples=("switchgear traces show 4bf92f3577b34da6a3ce929d0e0e4736 --json",))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from switchgear.clients.journey import Admit, Cut, Pause, Read, Send
+from switchgear.clock import MICROS
+from switchgear.errors import StallError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -12,7 +15,10 @@ if TYPE_CHECKING:
     from switchgear.calls import Outcome
     from switchgear.clients.journey import Answer, Arrival, Step
     from switchgear.clients.passage import Passage
+    from switchgear.governor.exchange import Exchange
     from switchgear.governor.gate import Gate
+
+T = TypeVar("T")
 
 __all__ = ["AsyncSource", "AsyncStream", "drive"]
 
@@ -36,12 +42,14 @@ class AsyncStream:
 
     Attributes:
         ahead: what was read already and comes first.
+        begun: the caller has the head of the answer: a stall is told in its stream, not raised.
     """
 
-    __slots__ = ("_at_last", "_gate", "_over", "_passage", "_source", "ahead")
+    __slots__ = ("_at_last", "_gate", "_over", "_passage", "_source", "ahead", "begun")
 
     def __init__(self, gate: Gate, passage: Passage, source: AsyncSource) -> None:
         self.ahead: list[bytes] = []
+        self.begun = False
         self._gate: Final = gate
         self._passage: Final = passage
         self._source: Final = source
@@ -66,9 +74,11 @@ class AsyncStream:
                     return rest
                 continue
             try:
-                chunk = await self._source.read()
+                chunk = await self._in_time()
             except BaseException as error:
                 await self.fail(error)
+                if words := await self._last_words(error):
+                    return words
                 raise
             if not chunk:
                 self._over = True
@@ -92,11 +102,18 @@ class AsyncStream:
                 size += len(piece)
                 if size > limit:
                     self.ahead = pieces
+                    self.begun = True
                     return self
         finally:
             if not self.ahead:
                 await self.aclose()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def _in_time(self) -> bytes:
+        left = self._passage.exchange.left_us
+        if left is None:
+            return await self._source.read()
+        return await in_time(left, self._source.read(), self._passage.exchange)
 
     async def aclose(self) -> None:
         """Let go of the upstream; a call that is not settled yet is one whose caller went away."""
@@ -114,9 +131,32 @@ class AsyncStream:
         if self._passage.close():
             self._passage.settlement = await self._gate.asettle(self._passage.admitted, self._passage.failed(error))
 
+    async def _last_words(self, error: BaseException) -> bytes:
+        """Let go of an upstream that has stalled; return the event that tells it to a caller who has the head."""
+        if not (self.begun and isinstance(error, StallError)):
+            return b""
+        self._over = True
+        await self._source.aclose()
+        return self._passage.exchange.last_words()
+
     async def _settle(self, outcome: Callable[[], Outcome]) -> None:
         if self._passage.close():
             self._passage.settlement = await self._gate.asettle(self._passage.admitted, outcome())
+
+
+async def in_time(left_us: int, work: Awaitable[T], exchange: Exchange) -> T:
+    """Return what *work* comes to.
+
+    Raises:
+        StallError: that takes longer than *left_us* microseconds.
+    """
+    try:
+        async with asyncio.timeout(left_us / MICROS) as limit:
+            return await work
+    except TimeoutError:
+        if limit.expired():
+            raise exchange.stall() from None
+        raise
 
 
 async def drive(
@@ -146,14 +186,18 @@ async def _perform(gate: Gate, step: Step, send: Callable[[Passage, int | None],
     if isinstance(step, Admit):
         return await gate.aadmit(step.call, max_wait_us=step.max_wait_us, cheaper=step.cheaper)
     if isinstance(step, Send):
+        exchange = step.passage.exchange
+        left = exchange.left_us
         try:
-            return await send(step.passage, step.left_us)
+            sending = send(step.passage, step.left_us)
+            return await (sending if left is None else in_time(left, sending, exchange))
         except BaseException as error:
             await gate.asettle(step.passage.admitted, step.passage.failed(error))
             raise
     if isinstance(step, Read):
         stream = AsyncStream(gate, step.passage, step.arrival.source)
-        return stream if step.limit is None else await stream.collect(step.limit)
+        stream.begun = step.limit is None
+        return stream if stream.begun else await stream.collect(step.limit or 0)
     if isinstance(step, Cut):
         return await step.body.cut() if isinstance(step.body, AsyncStream) else step.body
     if isinstance(step, Pause):

@@ -10,6 +10,7 @@ import httpx2
 from switchgear.clients.async_stream import AsyncStream, drive
 from switchgear.clients.journey import Refusals, journey
 from switchgear.clients.requests import FAULTS, answered, arrived, attempts_of, onward
+from switchgear.errors import StallError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -55,7 +56,10 @@ class AsyncGovernedTransport(httpx2.AsyncBaseTransport):
             return arrived(response, _Source(response))
 
         attempts = attempts_of(self._gate, self._service, request, await request.aread(), self._draw)
-        answer = await drive(self._gate, journey(attempts, FAULTS, refusals=self._refusals), send)
+        try:
+            answer = await drive(self._gate, journey(attempts, FAULTS, refusals=self._refusals), send)
+        except StallError as error:
+            raise httpx2.ReadTimeout(str(error)) from error
         if isinstance(answer.body, AsyncStream):
             return answered(answer, _Body(answer.body))
         return answered(answer, httpx2.ByteStream(answer.body))
@@ -98,8 +102,11 @@ class _Body(httpx2.AsyncByteStream):
         self._stream: Final = stream
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while chunk := await self._stream.read():
-            yield chunk
+        try:
+            while chunk := await self._stream.read():
+                yield chunk
+        except StallError as error:
+            raise httpx2.ReadTimeout(str(error)) from error
 
     async def aclose(self) -> None:
         await self._stream.aclose()

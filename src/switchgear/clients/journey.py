@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from switchgear.clients.passage import Passage
-from switchgear.errors import Refused
+from switchgear.errors import Refused, StallError
 from switchgear.governor.exchange import COLLECTED
 from switchgear.governor.headers import OURS
 
@@ -117,7 +117,8 @@ def journey(attempts: Attempts, faults: Faults, *, refusals: Refusals) -> Genera
     Raises:
         Refused: the first attempt was refused, and *refusals* is ``raise``.
         ConfigError: a service has no address.
-        Exception: one of *faults*: the last attempt that went out got no answer.
+        StallError: the last attempt that went out did not answer in time.
+        Exception: one of *faults*: it got no answer.
     """
     asked = attempts.exchange.call.service
     result: _Came | _Refusal | Exception | None = None
@@ -139,7 +140,7 @@ def journey(attempts: Attempts, faults: Faults, *, refusals: Refusals) -> Genera
             headers = exchange.begin(arrival.status, arrival.headers)
             limit = COLLECTED if not exchange.streaming else 0 if attempts.may_go_on else None
             result = _Came(passage, arrival, headers, (yield Read(passage, arrival, limit)))
-        except faults.every as error:
+        except (faults.every, StallError) as error:
             result = error
         pause = None if passage.failure is None else attempts.after_failure(passage.failure)
         if pause is None:

@@ -9,9 +9,10 @@ import httpx2
 from switchgear.clients.journey import Arrival
 from switchgear.clients.passage import Faults
 from switchgear.clock import MICROS
+from switchgear.governor.asked import Asked
 from switchgear.governor.attempts import Attempts
 from switchgear.governor.callers import ANYBODY
-from switchgear.governor.exchange import Asked, Exchange
+from switchgear.governor.exchange import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable

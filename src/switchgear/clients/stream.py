@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+from switchgear.clients.watch import Watch
+from switchgear.clock import MICROS
+from switchgear.errors import StallError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,16 +31,22 @@ class Source(Protocol):
     def close(self) -> None:
         """Let go of the upstream, at the end or before it."""
 
+    def interrupt(self) -> None:
+        """End a *read* that is waiting in another thread."""
+
 
 class Stream:
     """One answer. Read it to its end, or *close* it.
 
     Attributes:
         ahead: what was read already and comes first.
+        begun: the caller has the head of the answer: a stall is told in its stream, not raised.
     """
 
     def __init__(self, gate: Gate, passage: Passage, source: Source) -> None:
         self.ahead: list[bytes] = []
+        self.begun = False
+        self._watch: Final = Watch(gate.clock, source.interrupt)
         self._gate: Final = gate
         self._passage: Final = passage
         self._source: Final = source
@@ -61,9 +71,11 @@ class Stream:
                     return rest
                 continue
             try:
-                chunk = self._source.read()
+                chunk = self._in_time()
             except BaseException as error:
                 self.fail(error)
+                if words := self._last_words(error):
+                    return words
                 raise
             if not chunk:
                 self._over = True
@@ -87,11 +99,30 @@ class Stream:
                 size += len(piece)
                 if size > limit:
                     self.ahead = pieces
+                    self.begun = True
                     return self
         finally:
             if not self.ahead:
                 self.close()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _in_time(self) -> bytes:
+        exchange = self._passage.exchange
+        left = exchange.left_us
+        if left is None:
+            return self._source.read()
+        self._watch.set(left / MICROS)
+        try:
+            chunk = self._source.read()
+        except Exception:
+            if self._watch.struck:
+                raise exchange.stall() from None
+            raise
+        finally:
+            self._watch.clear()
+        if self._watch.struck:
+            raise exchange.stall()
+        return chunk
 
     def close(self) -> None:
         """Let go of the upstream; a call that is not settled yet is one whose caller went away."""
@@ -107,6 +138,14 @@ class Stream:
     def fail(self, error: BaseException) -> None:
         """Settle the call as one whose answer could not be read to its end, unless it is settled."""
         self._settle(lambda: self._passage.failed(error))
+
+    def _last_words(self, error: BaseException) -> bytes:
+        """Let go of an upstream that has stalled; return the event that tells it to a caller who has the head."""
+        if not (self.begun and isinstance(error, StallError)):
+            return b""
+        self._over = True
+        self._source.close()
+        return self._passage.exchange.last_words()
 
     def _settle(self, outcome: Callable[[], Outcome]) -> None:
         if self._passage.close():

@@ -7,7 +7,9 @@ raises (docs/decisions/0005).
 
 from __future__ import annotations
 
+import contextlib
 import random
+import socket
 from typing import TYPE_CHECKING, Final
 
 import httpx2
@@ -15,11 +17,14 @@ import httpx2
 from switchgear.clients.journey import Admit, Cut, Pause, Read, Refusals, Send, Step, journey
 from switchgear.clients.requests import FAULTS, answered, arrived, attempts_of, onward
 from switchgear.clients.stream import Stream
+from switchgear.clock import MICROS
+from switchgear.errors import StallError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from switchgear.clients.journey import Answer, Arrival
+    from switchgear.governor.exchange import Exchange
     from switchgear.governor.gate import Gate
 
 __all__ = ["GovernedTransport"]
@@ -66,6 +71,8 @@ class GovernedTransport(httpx2.BaseTransport):
                     step = steps.send(came)
         except StopIteration as end:
             answer: Answer = end.value
+        except StallError as error:
+            raise httpx2.ReadTimeout(str(error)) from error
         body = answer.body
         return answered(answer, _Body(body) if isinstance(body, Stream) else httpx2.ByteStream(body))
 
@@ -75,12 +82,14 @@ class GovernedTransport(httpx2.BaseTransport):
                 return self._gate.admit(call, max_wait_us=max_wait_us, cheaper=cheaper)
             case Send(passage, left_us):
                 try:
-                    return self._send(onward(passage.exchange, request, asked=self._service, left_us=left_us))
+                    one = onward(passage.exchange, request, asked=self._service, left_us=left_us)
+                    return self._send(passage.exchange, one)
                 except BaseException as error:
                     self._gate.settle(passage.admitted, passage.failed(error))
                     raise
             case Read(passage, arrival, limit):
                 stream = Stream(self._gate, passage, arrival.source)
+                stream.begun = limit is None
                 return stream if limit is None else stream.collect(limit)
             case Cut(body):
                 return body.cut() if isinstance(body, Stream) else body
@@ -88,8 +97,21 @@ class GovernedTransport(httpx2.BaseTransport):
                 self._gate.clock.sleep(seconds)
                 return None
 
-    def _send(self, request: httpx2.Request) -> Arrival:
-        response = self._inner.handle_request(request)
+    def _send(self, exchange: Exchange, request: httpx2.Request) -> Arrival:
+        left = exchange.left_us
+        if left is None:
+            response = self._inner.handle_request(request)
+            return arrived(response, _Source(response))
+        usual = request.extensions.get("timeout", {})
+        limits = request.extensions["timeout"] = {**usual, "read": min(left / MICROS, usual.get("read") or left)}
+        try:
+            response = self._inner.handle_request(request)
+        except httpx2.ReadTimeout:
+            if exchange.left_us:
+                raise
+            raise exchange.stall() from None
+        finally:
+            limits["read"] = usual.get("read")  # the body has its own patience
         return arrived(response, _Source(response))
 
     def close(self) -> None:
@@ -119,6 +141,13 @@ class _Source:
     def close(self) -> None:
         self._response.close()
 
+    def interrupt(self) -> None:
+        stream = self._response.extensions.get("network_stream")
+        link = None if stream is None else stream.get_extra_info("socket")
+        if link is not None:
+            with contextlib.suppress(OSError):
+                link.shutdown(socket.SHUT_RDWR)
+
 
 class _Body(httpx2.SyncByteStream):
     """What the caller reads."""
@@ -127,8 +156,11 @@ class _Body(httpx2.SyncByteStream):
         self._stream: Final = stream
 
     def __iter__(self) -> Iterator[bytes]:
-        while chunk := self._stream.read():
-            yield chunk
+        try:
+            while chunk := self._stream.read():
+                yield chunk
+        except StallError as error:
+            raise httpx2.ReadTimeout(str(error)) from error
 
     def close(self) -> None:
         self._stream.close()

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from switchgear.config.model import CALENDAR_PERIODS
 from switchgear.config.presets import PRESETS
 from switchgear.config.problems import Problem, nearest, shown
+from switchgear.config.unit_checks import unit_problems
 from switchgear.config.units import parse_duration
 
 if TYPE_CHECKING:
@@ -129,11 +130,20 @@ def _service(
         if service.kind != "http" or near:
             yield Problem(path, "base_url is missing, and no built-in service has this name", near)
     yield from _key(path, service)
-    for key in ("timeout", "breaker.recovery_timeout", "breaker.window", "breaker.probe_lease", "retry.backoff"):
+    for key in (
+        "timeout",
+        "first_token_timeout",
+        "stall_timeout",
+        "breaker.recovery_timeout",
+        "breaker.window",
+        "breaker.probe_lease",
+        "retry.backoff",
+    ):
         yield from _above_zero((*path, *key.split(".")), service)
     yield from _breaker((*path, "breaker"), service.breaker)
     for other in service.fallback:
         yield from _fallback((*path, "fallback"), name, other, services)
+    yield from unit_problems(path, service)
     for model, prices in service.prices.items():
         yield from _prices((*path, "prices", model), prices)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
-from switchgear.config.units import Duration, Usd, Window, format_duration, parse_duration
+from switchgear.config.units import Duration, Rule, Usd, Window, format_duration, parse_duration
 
 __all__ = [
     "CALENDAR_PERIODS",
@@ -17,6 +17,7 @@ __all__ = [
     "LedgerConfig",
     "LimitsConfig",
     "RetryConfig",
+    "RouteConfig",
     "ServerConfig",
     "ServiceConfig",
     "StateConfig",
@@ -125,6 +126,13 @@ class RetryConfig(_Section):
     max_backoff: Duration = Field(default="20s")  # type: ignore[assignment]  # validated into microseconds
 
 
+class RouteConfig(_Section):
+    """What calls to some paths of a service count, in place of what its other calls do."""
+
+    units: dict[StrictStr, Rule] = {}
+    units_max: dict[StrictStr, Rule] = {}
+
+
 class ServiceConfig(_Section):
     """A named upstream.
 
@@ -143,6 +151,8 @@ class ServiceConfig(_Section):
     critical: StrictBool = False
     max_wait: Duration = Field(default="30s")  # type: ignore[assignment]  # validated into microseconds
     timeout: Duration = Field(default="10m")  # type: ignore[assignment]  # validated into microseconds
+    first_token_timeout: Duration | None = None
+    stall_timeout: Duration | None = None
     limits: LimitsConfig = LimitsConfig()
     shadow_limits: LimitsConfig = LimitsConfig()
     breaker: BreakerConfig = BreakerConfig()
@@ -150,7 +160,11 @@ class ServiceConfig(_Section):
     fallback: tuple[StrictStr, ...] = ()
     unpriced: Literal["refuse", "allow"] | None = None
     max_output_tokens: Positive | None = None
+    ask_usage: StrictBool | None = None
     prices: dict[StrictStr, dict[StrictStr, Usd]] = {}
+    units: dict[StrictStr, Rule] = {}
+    units_max: dict[StrictStr, Rule] = {}
+    routes: dict[StrictStr, RouteConfig] = {}
 
     @property
     def unpriced_policy(self) -> Literal["refuse", "allow"]:
@@ -158,6 +172,16 @@ class ServiceConfig(_Section):
         if self.unpriced is not None:
             return self.unpriced
         return "allow" if self.kind == "http" and not self.prices else "refuse"
+
+    @property
+    def asks_usage(self) -> bool:
+        """Whether streams are asked for their usage: *ask_usage*, or else unless the upstream is Mistral.
+
+        Mistral answers 422 to the option, and reports usage without it.
+        """
+        if self.ask_usage is not None:
+            return self.ask_usage
+        return self.provider != "mistral" and ".mistral.ai" not in (self.base_url or "")
 
 
 class BudgetConfig(_Section):

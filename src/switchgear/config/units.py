@@ -9,8 +9,9 @@ from pydantic import BeforeValidator, PlainSerializer, PlainValidator
 
 from switchgear.durations import format_duration, parse_duration
 from switchgear.money import to_nano, to_usd
+from switchgear.wire.unit_rules import UnitRule, parse_rule, written_rule
 
-__all__ = ["Calls", "Duration", "Usd", "Window", "format_duration", "parse_duration", "parse_usd"]
+__all__ = ["Calls", "Duration", "Rule", "Usd", "Window", "format_duration", "parse_duration", "parse_usd"]
 
 _LARGEST_EXPONENT: Final = 14  # 100 trillion USD; far above it, exact arithmetic would need unbounded memory
 
@@ -67,3 +68,10 @@ Window = Annotated[
     int, PlainValidator(_window, json_schema_input_type=int | str), PlainSerializer(_written, return_type=int | str)
 ]
 """A stretch of time in microseconds, written as text with a unit; or *Calls*, written as a whole number."""
+
+Rule = Annotated[
+    UnitRule,
+    PlainValidator(parse_rule, json_schema_input_type=str | int | list[str | int]),
+    PlainSerializer(written_rule, return_type=str | int | list[str | int]),
+]
+"""How a unit is counted; see *switchgear.wire.unit_rules*."""

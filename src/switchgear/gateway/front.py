@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
     from switchgear.gateway.asgi import ASGIApp, Receive, Scope, Send
 
-__all__ = ["Front"]
+__all__ = ["MAX_HEAD", "Front"]
+
+MAX_HEAD: Final = 64 * 1024
+"""Bytes of a request's target and headers that are taken."""
+
+
+def _head_size(scope: Scope) -> int:
+    lines = sum(len(name) + len(value) for name, value in scope["headers"])
+    return lines + len(scope["path"]) + len(scope.get("query_string", b""))
 
 
 class Front:
@@ -50,6 +58,11 @@ class Front:
         else:
             if not self._hosts.include(next((value for name, value in scope["headers"] if name == b"host"), b"")):
                 await send_problem(send, 421, "Misdirected request", NOT_OURS)
+                return
+            if _head_size(scope) > MAX_HEAD:
+                await send_problem(
+                    send, 431, "Request header fields too large", f"they have at most {MAX_HEAD:,} bytes"
+                )
                 return
             first = scope["path"].split("/", 2)[1] if scope["path"].startswith("/") else ""
             app = self._control if not first or first in RESERVED_NAMES else self._proxy

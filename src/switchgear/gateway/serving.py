@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from switchgear.clients.async_stream import drive
 from switchgear.clients.journey import Answer, journey
-from switchgear.errors import ConfigError, LedgerError, StateError
+from switchgear.errors import ConfigError, LedgerError, StallError, StateError
 from switchgear.gateway.faults import FAULTS, UpstreamError, UpstreamTimeout
 from switchgear.gateway.inbound import Problem
 from switchgear.gateway.pool import Outgoing
 from switchgear.gateway.problems import problem
 from switchgear.gateway.upstreams import Upstreams, routes_of
+from switchgear.governor.asked import Asked
 from switchgear.governor.attempts import Attempts
 from switchgear.governor.callers import Denied, DeniedError
-from switchgear.governor.exchange import Asked, Exchange
+from switchgear.governor.exchange import Exchange
 from switchgear.wire.denials import denial
 from switchgear.wire.unavailable import unavailable
 
@@ -89,6 +90,8 @@ class Counter:
             return told(request.problem)
         try:
             return await self._through_the_gate(request)
+        except StallError as error:
+            found = Problem(504, "Gateway timeout", str(error))
         except UpstreamTimeout as error:
             name = type(error).__name__
             found = Problem(504, "Gateway timeout", f"{request.service} did not answer in time ({name})")

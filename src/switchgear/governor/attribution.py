@@ -17,7 +17,7 @@ from switchgear.wire.metadata import said_in
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from switchgear.governor.exchange import Asked
+    from switchgear.governor.asked import Asked
 
 __all__ = [
     "LONGEST",

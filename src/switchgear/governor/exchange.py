@@ -7,32 +7,35 @@ gate, what goes to the upstream, and how the answer is read and judged is the sa
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from switchgear.calls import NO_USAGE, Call, Outcome, new_call_id
 from switchgear.clock import MICROS, micros
-from switchgear.errors import ConfigError
+from switchgear.errors import ConfigError, StallError
 from switchgear.governor.allowance import Allowance
+from switchgear.governor.asked import Asked
 from switchgear.governor.attribution import attribution_for, with_baggage
-from switchgear.governor.callers import ANYBODY, Caller, DeniedError
-from switchgear.governor.headers import ANSWER_SIEVES, CREDENTIALS, OURS, index_of, sieve_without, trace_of
-from switchgear.money import to_usd
+from switchgear.governor.callers import DeniedError
+from switchgear.governor.headers import ANSWER_SIEVES, CREDENTIALS, index_of, trace_of
+from switchgear.governor.outgoing import added_headers, auth_headers, outgoing_headers
+from switchgear.governor.patience import Patience
 from switchgear.policies.retry import Failure, Repeat, is_turned_away
-from switchgear.wire.dialects import dialect_for
 from switchgear.wire.edits import with_model
 from switchgear.wire.outcomes import retry_after_of, verdict_of
 from switchgear.wire.quotas import quotas_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from switchgear.calls import Quota, Refusal
     from switchgear.clock import Moment
     from switchgear.config.model import ServiceConfig
+    from switchgear.governor.callers import Caller
     from switchgear.governor.gate import Admitted, Gate, Settlement
     from switchgear.governor.headers import Headers
-    from switchgear.wire.base import Reader, WireRefusal
+    from switchgear.wire.base import Reader, RequestFacts, WireRefusal
 
 __all__ = ["COLLECTED", "UNKNOWN_WINDOW", "Asked", "Exchange"]
 
@@ -52,28 +55,7 @@ _STREAMS: Final = frozenset(
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """RFC 9110, section 9.2.2."""
 
-
 _RETRY_AFTER: Final = frozenset({"retry-after", "retry-after-ms"})
-
-
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """A request as the caller made it.
-
-    Attributes:
-        method: HTTP method.
-        path: path and query below the service's base URL, e.g. ``/v1/chat/completions``.
-        headers: as received.
-        body: the whole request body.
-        unread: the body is none of our business: it goes on as it comes, once, and is not in *body*.
-        caller: who makes it, as the gateway knows.
-    """
-
-    method: str
-    path: str
-    headers: Sequence[tuple[str, str]] = ()
-    body: bytes = b""
-    unread: bool = False
-    caller: Caller = ANYBODY
 
 
 class Exchange:
@@ -95,16 +77,17 @@ class Exchange:
         self._config: Final[ServiceConfig] = gate.service(service)
         endpoint = asked.path.partition("?")[0]
         index = self._index = index_of(asked.headers)
-        self._dialect: Final = dialect_for(self._config.kind, endpoint)
-        self.facts: Final = self._dialect.facts(
-            method=asked.method, path=endpoint, content_type=index.get("content-type"), body=asked.body
-        )
+        self._dialect: Final = gate.meters.dialect(service, self._config.kind, endpoint)
+        self.facts: Final = self._facts(endpoint)
         self.body: Final = self._dialect.outgoing(self.facts, asked.body)
         denied = asked.caller.denied_model(self.facts.model, billable=self.facts.billable)
         if denied is not None:
             raise DeniedError(denied)
         attribution = attribution_for(asked, self._config.attribution_from)
-        out = self._outgoing_headers(service)
+        auth = auth_headers(
+            gate.key_of(service), service=service, config=self._config, dialect=self._dialect, asked=asked
+        )
+        out = outgoing_headers(asked, index, self.body, facts=self.facts, auth=auth)
         self.headers: Final = with_baggage(out, attribution) if self._config.gateway else out
         trace_id, parent = trace_of(index)
         window = gate.book.max_output(service, self.facts.model)
@@ -127,17 +110,24 @@ class Exchange:
         )
         self._unanswered()
 
+    def _facts(self, endpoint: str) -> RequestFacts:
+        asked, content_type = self._asked, self._index.get("content-type")
+        facts = self._dialect.facts(method=asked.method, path=endpoint, content_type=content_type, body=asked.body)
+        if facts.adds_usage and not self._config.asks_usage:
+            return msgspec.structs.replace(facts, adds_usage=False)
+        return facts
+
     def _unanswered(self) -> None:
         self._reader: Reader | None = None
-        self._streaming = False
+        self._streaming = self._coded = False
         self._status: int | None = None
         self._retry_after: float | None = None
         self._quotas: tuple[Quota, ...] = ()
         self._should_retry: str | None = None
-        self._coded = False
         self._first_at: Moment | None = None
         self._allowance: Allowance | None = None
         self._stopped: Refusal | None = None
+        self._patience: Patience | None = None
         self._cheaper: Exchange | None = None
 
     def again(self) -> Exchange:
@@ -182,6 +172,8 @@ class Exchange:
     def watch(self, admitted: Admitted) -> None:
         """Let budgets stop the answer if it passes what is reserved for it."""
         self._allowance = Allowance(self._gate, admitted)
+        if self._config.first_token_timeout is not None or self._config.stall_timeout is not None:
+            self._patience = Patience(self._config, admitted.started.mono)
 
     @property
     def caller(self) -> Caller:
@@ -239,9 +231,7 @@ class Exchange:
         self._quotas = quotas_of(asked, epoch)
         self._should_retry = index.get("x-should-retry")
         self._coded = coding is not None and coding.lower() != "identity"
-        self._reader = self._dialect.reader(
-            self.facts, status=status, content_type=content_type, content_encoding=coding
-        )
+        self._reader = self._dialect.reader(self.facts, status=status, headers=headers)
         return ANSWER_SIEVES[self._streaming](headers, index)
 
     @property
@@ -265,7 +255,30 @@ class Exchange:
             self._stopped = self._allowance.passed(self._reader.produced)
         if self._first_at is None and self._reader.started:
             self._first_at = self._gate.clock.moment()
+        if self._patience is not None:
+            self._patience.heard(self._reader.heard, self._gate.clock.moment().mono, started=self._reader.started)
         return passed
+
+    @property
+    def left_us(self) -> int | None:
+        """Microseconds until something must have come of a streamed answer; None: whenever it comes.
+
+        Before the head of the answer is here, that is the first token of a stream that was asked for.
+        """
+        if self._patience is None or not (self._streaming or (self._reader is None and self.facts.streamed)):
+            return None
+        due = None if self.complete else self._patience.due
+        return None if due is None else max(0, due - self._gate.clock.moment().mono)
+
+    def stall(self) -> StallError:
+        """Return the error of an answer for which nobody waits any longer."""
+        return StallError(self.call.service, 0 if self._patience is None else self._patience.allowed / MICROS)
+
+    def last_words(self) -> bytes:
+        """Return the event that ends a stream which has stalled, in the provider's error shape."""
+        if self._coded or self._patience is None:
+            return b""
+        return self._dialect.stall(self.facts, f"{self.call.service}: {self._patience.complaint}")
 
     @property
     def complete(self) -> bool:
@@ -309,6 +322,8 @@ class Exchange:
             )
         failed = self._status >= _ERROR
         usage = seen.usage
+        if seen.running is not None and usage is not None:
+            usage = self._gate.meters.running.rise(self.call.service, seen.running, usage)
         if (failed or not self.facts.billable) and (usage is None or not usage.tokens):
             usage = NO_USAGE  # errors and free requests use nothing, not nobody-knows-what
         ok = not failed and seen.error is None and seen.verdict == "success"
@@ -326,6 +341,7 @@ class Exchange:
             ttft_us=self._ttft(admitted),
             model=seen.model,
             tier=seen.tier,
+            cost=seen.cost,
         )
 
     def broke(self, admitted: Admitted, error: BaseException, *, sent: bool) -> Outcome:
@@ -337,7 +353,7 @@ class Exchange:
             usage=NO_USAGE if not sent else seen.usage if seen is not None else None,
             estimated=sent,
             http_status=self._status,
-            error=type(error).__name__,
+            error=type(error).__name__ if self._patience is None else self._patience.told(error),
             ttft_us=self._ttft(admitted),
         )
 
@@ -376,46 +392,9 @@ class Exchange:
 
     def success_headers(self, admitted: Admitted, settlement: Settlement | None) -> Headers:
         """Return what we add to an answer; the cost only where it is known before the answer goes."""
-        headers = [
-            (f"{OURS}call-id", admitted.call.id),
-            (f"{OURS}wait-ms", str(admitted.waited_us // 1000)),
-        ]
-        if admitted.call.degraded_from is not None:
-            headers.append((f"{OURS}degraded-from", admitted.call.degraded_from))
-        if settlement is not None and settlement.cost is not None:
-            headers.append((f"{OURS}cost-usd", f"{to_usd(settlement.cost):f}"))
-        return headers
+        return added_headers(admitted, settlement)
 
     def _ttft(self, admitted: Admitted) -> int | None:
         if self._first_at is None or not self.facts.streamed:
             return None
         return self._first_at.mono - admitted.started.mono
-
-    def _outgoing_headers(self, service: str) -> Headers:
-        asked, auth = self._asked, self._auth(service)
-        drop = ["host", *asked.caller.carried, *(name for name, _ in auth)]
-        if not asked.unread:
-            drop.append("content-length")
-        if auth or asked.caller.key is not None:
-            drop += ["authorization", "x-api-key", "api-key"]
-        if self.facts.adds_usage:
-            drop.append("accept-encoding")  # a chunk can only be taken out of what can be read
-        out = sieve_without(*drop)(asked.headers, self._index)
-        if self.facts.adds_usage:
-            out.append(("accept-encoding", "identity"))
-        out += auth
-        if not asked.unread and (asked.body or "content-length" in self._index):
-            out.append(("content-length", str(len(self.body))))
-        return out
-
-    def _auth(self, service: str) -> tuple[tuple[str, str], ...]:
-        """Return the headers that carry the service's own key; none: what the caller brings goes on."""
-        key, header = self._gate.key_of(service), self._config.api_key_header
-        if key is None:
-            if self._asked.caller.key is not None and (variable := self._config.api_key_env) is not None:
-                msg = f"service {service!r} has no provider key to send a Switchgear caller with: {variable} is not set"
-                raise ConfigError(msg)
-            return ()
-        if header is None:
-            return self._dialect.auth_headers(key)
-        return ((header.lower(), f"Bearer {key}" if header.lower() == "authorization" else key),)

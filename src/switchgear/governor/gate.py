@@ -19,9 +19,11 @@ from switchgear.events import BreakerChanged, BudgetCrossed, CallRefused, CallSe
 from switchgear.governor.admitted import Admitted, Settlement
 from switchgear.governor.desk import BudgetDesk
 from switchgear.governor.explaining import Explainer
+from switchgear.governor.meters import Meters
 from switchgear.governor.planning import Planner
 from switchgear.governor.terms import Terms
 from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled
+from switchgear.policies.pricing import BILLED, version_of
 from switchgear.state.base import Admission, Waiting
 from switchgear.waiting import async_turn, threadsafe_waker, turn
 
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from switchgear.ledger import Ledger
     from switchgear.ledger.commit import Commit
     from switchgear.policies.budget import BudgetRule
-    from switchgear.policies.pricing import Price, PriceBook
+    from switchgear.policies.pricing import PriceBook
     from switchgear.state.base import AdmissionRequest, AsyncState
 
 __all__ = ["Admitted", "Gate", "Settlement"]
@@ -81,6 +83,7 @@ class Gate:
         self.clock: Final = clock
         self.ring: Final = ring
         self.callers: Final = ring.callers
+        self.meters = Meters(config)
         self._terms = Terms(config, keys, Planner(config=config, book=book, budgets=budgets, ring=ring))
         self._desk: Final = BudgetDesk(budgets=budgets, ring=ring, state=state, ledger=ledger, bus=bus, clock=clock)
 
@@ -107,6 +110,7 @@ class Gate:
         The state has been told of it before.
         """
         self._terms = Terms(config, keys, self._terms.planner.follower(config=config, book=book, budgets=budgets))
+        self.meters = Meters(config, self.meters)
         self._desk.adopt(budgets)
 
     def service(self, name: str) -> ServiceConfig:
@@ -296,7 +300,7 @@ class Gate:
         row = AttemptReserved(
             call=plan.call,
             cost=plan.request.cost,
-            price_version=_version(plan.price),
+            price_version=version_of(plan.price),
             started_at=now.wall,
             waited_us=waited_us,
         )
@@ -348,16 +352,19 @@ class Gate:
     def _cost(self, admitted: Admitted, outcome: Outcome, now: Moment) -> tuple[int | None, str | None]:
         """Return what the call cost, and the version of the price that says so."""
         call, price = admitted.call, admitted.price
-        if outcome.usage is None or not call.billable:
-            return admitted.cost, _version(price)
+        # A look at a batch is free, and tells what the batch came to, which is not.
+        if outcome.usage is None or not (call.billable or outcome.tier == "batch"):
+            return admitted.cost, version_of(price)
         if outcome.usage == NO_USAGE and outcome.status != "ok":
-            return 0, _version(price)  # nothing was delivered, and providers bill by what they deliver
+            return 0, version_of(price)  # nothing was delivered, and providers bill by what they deliver
         model = outcome.model or call.model
         tier = outcome.tier or call.tier
         if (model, tier) != (call.model, call.tier):
             # What is billed counts, not what was asked for; a name nobody knows is priced as asked.
             price = admitted.book.price(call.service, model, now.wall, tier=tier) or price
-        return None if price is None else admitted.book.cost(price, outcome.usage), _version(price)
+        if outcome.cost is not None and (price is None or not price.is_own):
+            return outcome.cost, BILLED
+        return None if price is None else admitted.book.cost(price, outcome.usage), version_of(price)
 
     def _row(
         self, admitted: Admitted, outcome: Outcome, usage: Usage, cost: int | None, version: str | None
@@ -386,7 +393,3 @@ class Gate:
         for event in events:
             if isinstance(event, BreakerChanged | BudgetCrossed | ShadowExceeded):
                 self.ledger.record(event)
-
-
-def _version(price: Price | None) -> str | None:
-    return None if price is None else price.version

@@ -50,9 +50,6 @@ class CallLedger(Protocol):
     def events(self, *, kind: str | None = None, limit: int = 50) -> tuple[EventRow, ...]:
         """Return the newest events first."""
 
-    def size_bytes(self) -> int:
-        """Return how much room the ledger takes."""
-
 
 class UsagePiece(Protocol):
     """The sums of a piece of time, and what was made of them."""
@@ -126,6 +123,9 @@ class CostLedger(CallLedger, Protocol):
     @property
     def usage(self) -> UsageLedger:
         """Return what reports of usage and cost ask."""
+
+    def size_bytes(self) -> int:
+        """Return how much room the ledger takes."""
 
 
 class LiveNumbers(Protocol):

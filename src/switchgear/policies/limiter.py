@@ -191,24 +191,24 @@ class Limiter:
 
         Ends after *LONGEST_PAUSE* at the latest.
         """
-        self._set_pace().pause(at, now.mono)
+        self._pace = self._pace or Pace()
+        self._pace.pause(at, now.mono)
         self._plan = None
 
     def observe(self, quotas: Iterable[Quota], now: Moment) -> None:
         """Hold to what the provider says is left, until it is reset; the latest word counts.
 
-        Nothing left: everybody pauses. Less left than our own limits would let go until then: no
-        more than that goes. Else the limits alone decide.
+        Nothing left: everybody pauses. Less than our limits would let go till then: no more goes. Else they decide.
         """
         for quota in quotas:
             until = now.mono + micros(quota.resets_in)
+            if self._pace is not None:
+                self._pace.lift(quota.unit)
             if quota.remaining <= 0:
-                self._set_pace().lift(quota.unit)
                 self.pause_until(until, now)
             elif until > now.mono and quota.remaining < self._bounds.most(quota.unit, until - now.mono):
-                self._set_pace().quota(quota.unit, quota.remaining, until, now.mono)
-            elif self._pace is not None:
-                self._pace.lift(quota.unit)
+                self._pace = self._pace or Pace()
+                self._pace.quota(quota.unit, quota.remaining, until, now.mono)
         self._freed(now)
 
     def usage(self, now: Moment, tokens: int = 1) -> list[tuple[LimitRule, int, int | None]]:
@@ -228,9 +228,8 @@ class Limiter:
     def is_idle(self, now: Moment) -> bool:
         """Whether a new limiter with these rules would give the same answers."""
         self._catch_up(now)
-        if self._line or self._pace is not None or (self._concurrent is not None and self._in_flight):
-            return False
-        return not any(bound.used(now) for bound in self._bounds.each)
+        busy = self._line or self._pace is not None or (self._concurrent is not None and self._in_flight)
+        return not busy and not any(bound.used(now) for bound in self._bounds.each)
 
     def _ask_in_line(
         self,
@@ -327,8 +326,7 @@ class Limiter:
         if waits and not goes and not waiter.never:
             waiter.told = waiter.go_at
             if not waiter.slot:
-                waiter.slot = self._next_slot
-                self._next_slot += 1
+                waiter.slot, self._next_slot = self._next_slot, self._next_slot + 1
                 self._slots[waiter.slot] = waiter
             return Queued(slot=waiter.slot, go_at=waiter.go_at, rule=self._named(waiter.rule))
         del self._line[index]
@@ -396,14 +394,7 @@ class Limiter:
 
     def _plan_to(self, count: int, now: Moment) -> Plan:
         """Return the plan, with the first *count* in line taken in."""
-        plan = self._plan
-        if plan is None:
-            plan = self._plan = Plan(self._bounds, self._pace, now)
+        plan = self._plan = Plan(self._bounds, self._pace, now) if self._plan is None else self._plan
         if plan.count < count:
             plan.extend(self._line, count, self._seats(), (self._leases.next_at(), self._concurrent))
         return plan
-
-    def _set_pace(self) -> Pace:
-        if self._pace is None:
-            self._pace = Pace()
-        return self._pace

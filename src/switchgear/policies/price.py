@@ -14,10 +14,17 @@ import msgspec
 if TYPE_CHECKING:
     from switchgear.calls import Usage
 
-__all__ = ["REQUEST", "Price", "Rates", "cost_of", "worst_case_of"]
+__all__ = ["BILLED", "OWN", "REQUEST", "Price", "Rates", "cost_of", "version_of", "worst_case_of"]
 
 REQUEST = "request"
 """The unit that every call uses once, unless its usage says otherwise."""
+
+
+BILLED = "billed by the provider"
+"""The version of a price that nobody worked out: the provider said what the call cost."""
+
+OWN = "config/"
+"""How the versions of prices begin that the configuration states."""
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +65,16 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     tiers: tuple[Rates, ...] = ()
     request: int = 0
     least: Mapping[str, int] = {}
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the configuration states it."""
+        return self.version.startswith(OWN)
+
+
+def version_of(price: Price | None) -> str | None:
+    """Return where *price* comes from; None: there is none."""
+    return None if price is None else price.version
 
 
 def cost_of(price: Price, usage: Usage) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
-from switchgear.policies.price import REQUEST, Price, Rates
+from switchgear.policies.price import OWN, REQUEST, Price, Rates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ def own_price(name: str, entry: Mapping[str, int]) -> Price:
     units = {unit: nano * _MILLION for unit, nano in entry.items() if unit not in _TOKENS and unit != REQUEST}
     written = ";".join(f"{unit}={nano}" for unit, nano in sorted(entry.items()))
     return Price(
-        version=f"config/{name}/{hashlib.sha256(written.encode()).hexdigest()[:8]}",
+        version=f"{OWN}{name}/{hashlib.sha256(written.encode()).hexdigest()[:8]}",
         scale=_MILLION,
         rates=Rates(
             input=plain_in,

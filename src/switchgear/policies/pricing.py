@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from switchgear.policies.price import Price, cost_of, worst_case_of
+from switchgear.policies.price import BILLED, Price, cost_of, version_of, worst_case_of
 from switchgear.policies.price_facts import PriceFacts, own_rates
 from switchgear.policies.price_list import ListedPrice, PriceList
 from switchgear.policies.price_own import own_price
@@ -24,7 +24,7 @@ from switchgear.policies.price_own import own_price
 if TYPE_CHECKING:
     from switchgear.calls import Usage
 
-__all__ = ["ANY_MODEL", "Price", "PriceBook", "PriceFacts", "PriceSource"]
+__all__ = ["ANY_MODEL", "BILLED", "Price", "PriceBook", "PriceFacts", "PriceSource", "version_of"]
 
 ANY_MODEL: Final = "*"
 """The name of a service's own entry for models without one."""

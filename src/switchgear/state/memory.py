@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 from switchgear.calls import Refusal
 from switchgear.clock import micros
-from switchgear.events import BreakerChanged
 from switchgear.locks import Inside, patiently
 from switchgear.policies.limiter import Grant, LimitDenial, Queued
 from switchgear.state import refusals
-from switchgear.state.accounts import Accounts, Hold
+from switchgear.state.accounts import Accounts
 from switchgear.state.base import Admission, Waiting
-from switchgear.state.memory_views import breaker_view, limit_views
+from switchgear.state.held import Held
+from switchgear.state.memory_views import breaker_view, changed
 from switchgear.state.rehearsal import rehearse
 from switchgear.state.scopes import Scopes, Stand, wakers_of
 from switchgear.state.service import Service, ServiceRules, past_calls
@@ -32,31 +32,13 @@ if TYPE_CHECKING:
     from switchgear.calls import Outcome
     from switchgear.clock import Moment
     from switchgear.events import BudgetCrossed, Event
-    from switchgear.policies.breaker import Change, Permit
+    from switchgear.policies.breaker import Change
     from switchgear.policies.budget import BudgetRule
-    from switchgear.policies.limiter import Limiter, LimitRule
+    from switchgear.policies.limiter import LimitRule
     from switchgear.state.base import AdmissionRequest, BreakerView, BudgetView, History, LimitView, PastSpend
     from switchgear.state.explanation import Explanation
 
 __all__ = ["MemoryState", "ServiceRules"]
-
-
-class _Held:
-    """What one admission holds."""
-
-    __slots__ = ("grant", "holds", "permit", "scoped", "service", "shadow", "since", "tokens")
-
-    def __init__(
-        self, service: Service, grant: Grant, permit: Permit, tokens: int, holds: list[Hold], since: int
-    ) -> None:
-        self.service = service
-        self.scoped: Sequence[tuple[Limiter, Grant]] = ()  # what scopes have granted
-        self.since: Final = since
-        self.grant = grant
-        self.permit = permit
-        self.tokens = tokens
-        self.holds: Final = holds
-        self.shadow: Grant | None = None
 
 
 class MemoryState(Twins):
@@ -78,7 +60,7 @@ class MemoryState(Twins):
         self._shown = tuple(sorted(services))
         self._accounts: Final = Accounts(budgets, started)
         self._shades = self._accounts.shades or any(rules.shadow for rules in services.values())
-        self._held: dict[int, _Held] = {}
+        self._held: dict[int, Held] = {}
         self._slots: dict[int, tuple[Service, int]] = {}
         self._scopes: Final = Scopes()
         self._stands: dict[int, tuple[Service, Stand]] = {}  # places of those who have scopes
@@ -190,7 +172,7 @@ class MemoryState(Twins):
 
     def limits(self, now: Moment) -> Sequence[LimitView]:
         with self._inside:
-            return tuple(view for name in self._shown for view in _limits(name, self._services[name], now))
+            return tuple(view for name in self._shown for view in self._services[name].limit_views(name, now))
 
     def scopes(self, now: Moment) -> Sequence[LimitView]:
         with self._inside:
@@ -325,7 +307,7 @@ class MemoryState(Twins):
             return self._line_up(number, service, place, stand)
         self._accounts.hold(holds)
         permit = breaker.take(now.mono) if leave is None else leave
-        held = self._held[number] = _Held(service, place, permit, request.tokens, holds, now.mono)
+        held = self._held[number] = Held(service, place, permit, request.tokens, holds, now.mono)
         if stand is not None:
             held.scoped = stand.scoped
         if self._shades:
@@ -341,7 +323,7 @@ class MemoryState(Twins):
         rule = place.rule.name if scope is None else f"{scope} {place.rule.name}"
         return Waiting(slot=number, go_at=place.go_at, rule=rule)
 
-    def _shade(self, held: _Held, request: AdmissionRequest, now: Moment) -> None:
+    def _shade(self, held: Held, request: AdmissionRequest, now: Moment) -> None:
         """Ask shadow rules about a call that goes."""
         if held.service.shadow is not None:
             held.shadow, told = meet(held.service.shadow, request, now)
@@ -349,7 +331,7 @@ class MemoryState(Twins):
         self._events += self._accounts.shade(request.service, now)
 
     @staticmethod
-    def _settle_limits(held: _Held, tokens: int, outcome: Outcome, now: Moment) -> None:
+    def _settle_limits(held: Held, tokens: int, outcome: Outcome, now: Moment) -> None:
         limiter = held.service.limiter
         limiter.settle(held.grant, tokens, now)
         if held.shadow is not None and held.service.shadow is not None:
@@ -412,23 +394,7 @@ class MemoryState(Twins):
         if change is None:
             return
         service.since = now.wall
-        until = None if change.until is None else now.wall + change.until - now.mono
-        self._events.append(
-            BreakerChanged(
-                service=name,
-                old=change.old,
-                new=change.new,
-                reason=change.reason,
-                at=now.wall,
-                opened_times=change.opened_times,
-                until=until,
-            )
-        )
+        self._events.append(changed(name, change, now))
 
     def _circuit(self, name: str, service: Service, now: Moment) -> BreakerView:
         return breaker_view(name, service.breaker, self._started if service.since is None else service.since, now)
-
-
-def _limits(name: str, service: Service, now: Moment) -> list[LimitView]:
-    views = limit_views(name, service.limiter, now)
-    return views if service.shadow is None else views + limit_views(name, service.shadow.limiter, now, service.shadow)

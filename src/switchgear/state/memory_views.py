@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from switchgear.events import BreakerChanged
 from switchgear.policies.window import NEVER
 from switchgear.state.base import BreakerView, LimitView
 
 if TYPE_CHECKING:
     from switchgear.clock import Moment
-    from switchgear.policies.breaker import Breaker
+    from switchgear.policies.breaker import Breaker, Change
     from switchgear.policies.limiter import Limiter
     from switchgear.policies.shadow import ShadowLimits
 
-__all__ = ["breaker_view", "limit_views", "wall_of"]
+__all__ = ["breaker_view", "changed", "limit_views", "wall_of"]
 
 
 def limit_views(service: str, limiter: Limiter, now: Moment, shadow: ShadowLimits | None = None) -> list[LimitView]:
@@ -56,6 +57,19 @@ def breaker_view(service: str, breaker: Breaker, since: int, now: Moment) -> Bre
         probes=probes,
         max_probes=breaker.rule.probes,
         reason=breaker.reason,
+    )
+
+
+def changed(service: str, change: Change, now: Moment) -> BreakerChanged:
+    """Return the event of *change*, of the breaker of *service*."""
+    return BreakerChanged(
+        service=service,
+        old=change.old,
+        new=change.new,
+        reason=change.reason,
+        at=now.wall,
+        opened_times=change.opened_times,
+        until=wall_of(change.until, now),
     )
 
 

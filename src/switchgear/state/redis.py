@@ -18,12 +18,12 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from switchgear.clock import MICROS, Moment, SystemClock
-from switchgear.errors import ConfigError, StateError
+from switchgear.errors import StateError
 from switchgear.state.base import History
 from switchgear.state.redis_explained import decode_answer, explanation_of
 from switchgear.state.redis_fallback import Fallback, WhenDown
 from switchgear.state.redis_keeper import Keeper
-from switchgear.state.redis_link import Link, Unreachable
+from switchgear.state.redis_link import Link, Unreachable, on_loop
 from switchgear.state.redis_replies import decode, decode_views, views_of
 from switchgear.state.redis_rules import EXACT, Rules
 from switchgear.state.redis_session import RECALL, Session
@@ -132,7 +132,7 @@ class RedisState:
         """Give a place back; on an event loop it is the keeper who tells it, so the loop is not blocked."""
         if self._fallback.withdraw(slot, now):
             return
-        if _on_loop():
+        if on_loop():
             self._session.leave(slot)
             self._keeper.ring()
         else:
@@ -142,7 +142,7 @@ class RedisState:
         """Undo an admission; on an event loop it is the keeper who tells it, so the loop is not blocked."""
         self._fallback.cancel(admission.number, now)
         finish = self._session.cancelling(admission.number)
-        if finish is not None and _on_loop():
+        if finish is not None and on_loop():
             self._session.postpone(finish)
             self._keeper.ring()
         else:
@@ -177,7 +177,7 @@ class RedisState:
         self._session.rules.add_budget(rule)
 
     def restore(self, history: History, now: Moment) -> None:
-        self._check_server()
+        self._link.check_server()
         try:
             self._run(self._session.join(now, history))
         except Unreachable:
@@ -392,31 +392,6 @@ class RedisState:
 
     def _views(self, now: Moment) -> Seen:
         return views_of(self._run(self._session.views(now)), self._session.rules, self._started.wall)
-
-    def _check_server(self) -> None:
-        """Refuse a server that may drop what it was told.
-
-        Raises:
-            ConfigError: its ``maxmemory-policy`` evicts keys.
-        """
-        try:
-            memory = self._link.facts("memory")
-        except Unreachable:
-            return
-        policy = memory.get("maxmemory_policy", "noeviction")
-        if memory.get("maxmemory", "0") != "0" and policy != "noeviction":
-            msg = (
-                f'state.url: this server drops keys when it is full; its maxmemory-policy is {policy}, not "noeviction"'
-            )
-            raise ConfigError(msg)
-
-
-def _on_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 def _decoded(ask: Ask, raw: bytes) -> object:

@@ -34,7 +34,7 @@ from switchgear.errors import ConfigError, StateError
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-__all__ = ["Link", "Stale", "Unreachable", "namespace_of"]
+__all__ = ["Link", "Stale", "Unreachable", "namespace_of", "on_loop"]
 
 _PARTS: Final = ("cells", "last_calls", "pace", "limiter", "breaker", "budget", "shadow", "stand", "store")
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9_.:-]+")
@@ -146,6 +146,23 @@ class Link:
             raise self._meaning(error) from error
         return {name: str(value) for name, value in found.items()}
 
+    def check_server(self) -> None:
+        """Refuse a server that may drop what it was told; one that can't be asked is not refused.
+
+        Raises:
+            ConfigError: its ``maxmemory-policy`` evicts keys.
+        """
+        try:
+            memory = self.facts("memory")
+        except Unreachable:
+            return
+        policy = memory.get("maxmemory_policy", "noeviction")
+        if memory.get("maxmemory", "0") != "0" and policy != "noeviction":
+            msg = (
+                f'state.url: this server drops keys when it is full; its maxmemory-policy is {policy}, not "noeviction"'
+            )
+            raise ConfigError(msg)
+
     def close(self) -> None:
         """Close the connections of threads; those of a loop end with it."""
         self._client.close()
@@ -191,3 +208,12 @@ class Link:
             msg = f"the shared state at {self._where} can't take what it is told: {text}"
             return Unreachable(msg)
         return self._silent(error)
+
+
+def on_loop() -> bool:
+    """Whether this thread runs an event loop now."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -10,12 +10,13 @@ from switchgear.policies.breaker import Breaker, BreakerRule
 from switchgear.policies.limit_rule import Past
 from switchgear.policies.limiter import Limiter, LimitRule
 from switchgear.policies.shadow import ShadowLimits
+from switchgear.state.memory_views import limit_views
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from switchgear.clock import Moment
-    from switchgear.state.base import History, PastBreaker
+    from switchgear.state.base import History, LimitView, PastBreaker
 
 __all__ = ["Service", "ServiceRules", "past_calls"]
 
@@ -55,6 +56,11 @@ class Service:
             self.shadow = ShadowLimits(())
         if self.shadow is not None and self.shadow.limiter.rules != rules.shadow:
             self.shadow.reconfigure(rules.shadow, past, now)
+
+    def limit_views(self, name: str, now: Moment) -> list[LimitView]:
+        """Return one view for each limit, those of the shadow limits after the others."""
+        views = limit_views(name, self.limiter, now)
+        return views if self.shadow is None else views + limit_views(name, self.shadow.limiter, now, self.shadow)
 
     def remember(self, memory: PastBreaker, now: Moment) -> None:
         """Start with the circuit open if that is how it was left."""

@@ -9,23 +9,33 @@ import msgspec
 from switchgear.calls import Usage
 from switchgear.wire.bodies import Said
 from switchgear.wire.fields import Fields, Number, whole
-from switchgear.wire.outcomes import error_label, is_callers_fault
+from switchgear.wire.outcomes import blame
 from switchgear.wire.sse import Event  # noqa: TC001 - the protocol's signature
 from switchgear.wire.streams import Fate, Tally
 
-__all__ = ["MessagesTally", "read_message"]
+__all__ = ["MessagesTally", "read_message", "read_result"]
 
 
 class _CacheCreation(msgspec.Struct):
+    ephemeral_5m_input_tokens: Number = None
     ephemeral_1h_input_tokens: Number = None
 
 
 class _ServerTools(msgspec.Struct):
     web_search_requests: Number = None
+    code_execution_requests: Number = None
 
 
 class _OutputDetails(msgspec.Struct):
     thinking_tokens: Number = None
+
+
+class _Iteration(msgspec.Struct):
+    type: str | None = None
+    input_tokens: Number = None
+    output_tokens: Number = None
+    cache_read_input_tokens: Number = None
+    cache_creation_input_tokens: Number = None
 
 
 class _Usage(msgspec.Struct):
@@ -38,29 +48,41 @@ class _Usage(msgspec.Struct):
     cache_creation: _CacheCreation | None = None
     server_tool_use: _ServerTools | None = None
     output_tokens_details: _OutputDetails | None = None
+    iterations: list[_Iteration] | None = None
     service_tier: str | None = None
     speed: str | None = None
 
     def usage(self) -> Usage:
-        read = whole(self.cache_read_input_tokens)
-        written = whole(self.cache_creation_input_tokens)
+        # Compacting a long conversation is billed, and is in none of the totals.
+        compacted = [one for one in self.iterations or () if one.type == "compaction"]
+        cache = self.cache_creation or _CacheCreation()
+        hour = whole(cache.ephemeral_1h_input_tokens)
+        read = _sum(self.cache_read_input_tokens, *(one.cache_read_input_tokens for one in compacted))
+        written = _sum(self.cache_creation_input_tokens, *(one.cache_creation_input_tokens for one in compacted))
+        written = max(written, hour + whole(cache.ephemeral_5m_input_tokens))
         details = self.output_tokens_details
-        hour = whole(self.cache_creation.ephemeral_1h_input_tokens) if self.cache_creation else 0
-        searches = whole(self.server_tool_use.web_search_requests) if self.server_tool_use else 0
+        tools = self.server_tool_use or _ServerTools()
+        units = (
+            ("cache_write_1h_tokens", hour),
+            ("code_executions", whole(tools.code_execution_requests)),
+            ("web_searches", whole(tools.web_search_requests)),
+        )
         return Usage(
-            input_tokens=whole(self.input_tokens) + read + written,
-            output_tokens=whole(self.output_tokens),
+            input_tokens=_sum(self.input_tokens, *(one.input_tokens for one in compacted)) + read + written,
+            output_tokens=_sum(self.output_tokens, *(one.output_tokens for one in compacted)),
             cache_read_tokens=read,
             cache_write_tokens=written,
             reasoning_tokens=whole(details.thinking_tokens) if details else 0,
-            units=tuple(
-                (unit, count) for unit, count in (("cache_write_1h_tokens", hour), ("web_searches", searches)) if count
-            ),
+            units=tuple((unit, count) for unit, count in units if count),
         )
 
     @property
     def tier(self) -> str | None:
         return self.speed if self.speed == "fast" else self.service_tier
+
+
+def _sum(*counts: Number) -> int:
+    return sum(map(whole, counts))
 
 
 class _Error(msgspec.Struct):
@@ -97,14 +119,34 @@ def read_message(body: bytes) -> Said | None:
     said = _MESSAGE.read(body)
     if said is None:
         return None
-    error = error_label(said.error.type) if said.error else None
+    error, at_fault = blame(said.error.type) if said.error else (None, False)
     return Said(
         usage=said.usage.usage() if said.usage else None,
         model=said.model,
         tier=said.usage.tier if said.usage else None,
         error=error,
-        at_fault=error is not None and not is_callers_fault(error),
+        at_fault=at_fault,
     )
+
+
+class _Result(msgspec.Struct):
+    message: _Message | None = None
+
+
+class _Line(msgspec.Struct):
+    result: _Result | None = None
+
+
+_LINE: Final = Fields(_Line)
+
+
+def read_result(line: bytes) -> Said | None:
+    """Read one line of a batch's results; None: it has no message."""
+    said = _LINE.read(line)
+    message = said.result.message if said and said.result else None
+    if message is None:
+        return None
+    return Said(usage=message.usage.usage() if message.usage else None, model=message.model, tier="batch")
 
 
 class MessagesTally(Tally):
@@ -131,8 +173,8 @@ class MessagesTally(Tally):
             self.finished = True
             return Fate.LAST
         elif said.type == "error":
-            label = error_label(said.error and said.error.type)
-            self.fail(label, at_fault=not is_callers_fault(label))
+            label, at_fault = blame(said.error and said.error.type)
+            self.fail(label, at_fault=at_fault)
             return Fate.LAST
         return Fate.PASS
 

@@ -7,16 +7,33 @@ shape passes through, and what can't be read is unknown, never zero.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, Protocol
 
 import msgspec
 
 from switchgear.calls import Refusal, Usage, Verdict
 
-__all__ = ["Dialect", "Observation", "Reader", "RequestFacts", "Surface", "WireRefusal"]
+__all__ = ["Dialect", "Headers", "Observation", "Reader", "RequestFacts", "Surface", "WireRefusal"]
 
-Surface = Literal["chat", "completions", "responses", "embeddings", "moderations", "messages", "other"]
+Surface = Literal[
+    "chat",
+    "completions",
+    "responses",
+    "embeddings",
+    "moderations",
+    "images",
+    "speech",
+    "transcription",
+    "batches",
+    "messages",
+    "other",
+]
 """The part of a provider's API that a request is for."""
+
+
+Headers = Sequence[tuple[str, str]]
+"""Names, in any case, and values, in order."""
 
 
 class RequestFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +51,8 @@ class RequestFacts(msgspec.Struct, frozen=True, kw_only=True):
             show (an earlier response, a file, a search), and only the model's window is a bound.
         choices: how many answers are asked for; a limit of the model holds for each.
         tier: the service tier asked for (``flex``, ``priority``, ``fast``); None: the standard one.
+        counted: what an answer comes to that says nothing of usage, as the request alone tells: characters
+            of speech, images; None: that is unknown. *counted_exactly*: it is no estimate.
         billable: False: no provider charges for it, whatever the answer.
         is_json: the body is JSON.
         adds_usage: usage is to be asked for on the client's behalf, and the answer's usage chunk
@@ -49,6 +68,8 @@ class RequestFacts(msgspec.Struct, frozen=True, kw_only=True):
     input_bounded: bool = True
     choices: int = 1
     tier: str | None = None
+    counted: Usage | None = None
+    counted_exactly: bool = False
     billable: bool = True
     is_json: bool = False
     adds_usage: bool = False
@@ -87,6 +108,9 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
         verdict: what the answer says about the service. A stream that stopped before its end is a
             failure here; whoever knows that the client left says ``neutral``.
         complete: the answer came to its end.
+        cost: what the provider says that it bills, in nano-USD; None: it does not say.
+        running: the name of a thing (a batch) of which *usage* is a running total, told anew with every
+            answer: only its rise counts. None: *usage* is that of this call.
     """
 
     usage: Usage | None
@@ -96,6 +120,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     verdict: Verdict = "success"
     complete: bool = True
+    cost: int | None = None
+    running: str | None = None
 
 
 class WireRefusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,10 +156,13 @@ class Reader(Protocol):
         complete: the event that ends the stream is here. An answer that is no stream is complete
             when its bytes end, which only the caller sees: its newest chunk is held until *flush*.
         produced: output tokens that a stream has brought so far, if anything too few; 0 for other answers.
+        heard: how often something came that tells of progress. Comments and pings, which keep a
+            connection alive while a model is silent, do not.
     """
 
     started: bool
     complete: bool
+    heard: int
 
     @property
     def produced(self) -> int:
@@ -163,9 +192,7 @@ class Dialect(Protocol):
     def outgoing(self, facts: RequestFacts, body: bytes) -> bytes:
         """Return the body to send: the same bytes, with usage asked for where *facts* says so."""
 
-    def reader(
-        self, facts: RequestFacts, *, status: int, content_type: str | None, content_encoding: str | None
-    ) -> Reader:
+    def reader(self, facts: RequestFacts, *, status: int, headers: Headers) -> Reader:
         """Return a reader for the answer with this head."""
 
     def refusal(self, refusal: Refusal) -> WireRefusal:
@@ -174,5 +201,8 @@ class Dialect(Protocol):
     def stop(self, facts: RequestFacts, refusal: Refusal) -> bytes:
         """Return the event that ends a stream of ours before its time, in the provider's error shape."""
 
-    def auth_headers(self, key: str) -> tuple[tuple[str, str], ...]:
-        """Return the headers that carry the provider's *key*."""
+    def stall(self, facts: RequestFacts, message: str) -> bytes:
+        """Return the event that ends a stream whose provider has gone silent, in its error shape."""
+
+    def auth_headers(self, key: str, *, url: str) -> tuple[tuple[str, str], ...]:
+        """Return the headers that carry the provider's *key* in a request to *url*."""

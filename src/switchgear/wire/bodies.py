@@ -28,13 +28,22 @@ NOT_BILLED = Usage(units=(("request", 0),))
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
-    """What a JSON body says, in the words of the house."""
+    """What a body says, in the words of the house.
+
+    Attributes:
+        cost: what the provider says that it bills, in nano-USD.
+        running: *usage* is a running total of the thing called so; see *Observation*.
+        known: False: *usage* is an estimate.
+    """
 
     usage: Usage | None = None
     model: str | None = None
     tier: str | None = None
     error: str | None = None
     at_fault: bool = False
+    cost: int | None = None
+    running: str | None = None
+    known: bool = True
 
 
 class BodyReader:
@@ -50,6 +59,7 @@ class BodyReader:
         self.started = False
         self.complete = False
         self.produced = 0
+        self.heard = 0
         self._facts = facts
         self._status = status
         self._decoder = decoder
@@ -62,6 +72,7 @@ class BodyReader:
         if self._flushed or not chunk:
             return chunk
         self.started = True
+        self.heard += 1
         if self._interpret is not None:
             self._copy.append(self._decoder.feed(chunk))
         held, self._held = self._held, chunk
@@ -88,22 +99,41 @@ class BodyReader:
             )
         if self._status >= _REDIRECT:
             return Observation(usage=NOT_BILLED)
-        if not self._facts.billable or self._interpret is None:
+        if self._interpret is None or (not self._facts.billable and (said is None or said.running is None)):
             return Observation(usage=NO_USAGE)
-        if said is None:
-            return self._unreadable()
+        if said is None or (said.usage is None and said.error is None and self._facts.counted is not None):
+            return self._untold(said)
         if said.error is not None:
             verdict: Verdict = "failure" if said.at_fault else "neutral"
-            return Observation(usage=said.usage or NOT_BILLED, model=said.model, error=said.error, verdict=verdict)
-        return Observation(usage=said.usage, estimated=said.usage is None, model=said.model, tier=said.tier)
+            return Observation(
+                usage=said.usage or NOT_BILLED,
+                model=said.model,
+                error=said.error,
+                verdict=verdict,
+                cost=said.cost,
+            )
+        return Observation(
+            usage=said.usage,
+            estimated=said.usage is None or not said.known,
+            model=said.model,
+            tier=said.tier,
+            cost=said.cost,
+            running=said.running,
+        )
 
     def _said(self) -> Said | None:
         if self._interpret is None or self._decoder.lost:
             return None
         return self._interpret(b"".join(self._copy))
 
-    def _unreadable(self) -> Observation:
-        if self._decoder.lost or self._facts.surface == "other":
+    def _untold(self, said: Said | None) -> Observation:
+        """Return what is known of an answer that says nothing of usage, or can't be read."""
+        facts = self._facts
+        if facts.counted is not None and self.started:
+            return Observation(
+                usage=facts.counted, estimated=not facts.counted_exactly, model=said.model if said else None
+            )
+        if self._decoder.lost or facts.surface in {"other", "transcription"}:
             return Observation(usage=None, estimated=True)
         error = "malformed_body" if self.started else "empty_body"
         return Observation(usage=None, estimated=True, error=error, verdict="failure")

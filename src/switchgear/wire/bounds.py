@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from switchgear.wire.fields import UNREADABLE
+from switchgear.wire.fields import UNREADABLE, Number, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,16 +41,21 @@ __all__ = [
     "COUNTED_BYTES",
     "FRAME_TOKENS",
     "LEAST_CONVERSATION",
+    "SEARCHES",
     "TOOL_TOKENS",
     "InputBound",
     "Tool",
     "input_bound",
+    "searches",
     "tool_tokens",
 ]
 
 LEAST_CONVERSATION: Final = 96
 TOOL_TOKENS: Final = 1024
 FRAME_TOKENS: Final = 3
+
+SEARCHES: Final = 32
+"""Searches that a provider makes for one call at most, where the request sets no limit."""
 
 COUNTED_BYTES: Final = 256 * 1024
 """The largest body whose tokens are counted: a larger one would hold up everybody else for longer than 10 ms."""
@@ -84,9 +89,10 @@ class InputBound(msgspec.Struct):
 
 
 class Tool(msgspec.Struct):
-    """A tool of a request; only what kind it is."""
+    """A tool of a request; only what kind it is, and how often it may be used at most."""
 
     type: str | None = None
+    max_uses: Number = None
 
 
 def input_bound(body: bytes, image_tokens: int, count: Callable[[str], int] | None = None) -> InputBound:
@@ -117,6 +123,16 @@ def tool_tokens(tools: list[Tool] | None) -> tuple[int, bool]:
         return 0, True
     kinds = [tool.type for tool in tools if tool.type is not None and tool.type not in _CLIENT_TOOLS]
     return TOOL_TOKENS * (1 + len(kinds)), not any(kind.startswith(_SERVER_TOOLS) for kind in kinds)
+
+
+def searches(tools: list[Tool] | None, most: Number = None) -> tuple[tuple[str, int], ...]:
+    """Return how often *tools* can search at most, as units; *most*: what the request allows them."""
+    units = []
+    for unit, kind in (("storage_searches", "file_search"), ("web_searches", "web_search")):
+        found = [tool for tool in tools or () if tool.type is not None and tool.type.startswith(kind)]
+        if found:
+            units.append((unit, sum(whole(tool.max_uses) or whole(most) or SEARCHES for tool in found)))
+    return tuple(units)
 
 
 def _walk(

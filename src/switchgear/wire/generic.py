@@ -12,12 +12,13 @@ from switchgear.wire.base import RequestFacts
 from switchgear.wire.bodies import BodyReader
 from switchgear.wire.encodings import decoder_for
 from switchgear.wire.fields import UNREADABLE
+from switchgear.wire.readers import header
 from switchgear.wire.refusals import REFUSAL_STATUS, wire_refusal
 from switchgear.wire.streams import UnreadStream
 
 if TYPE_CHECKING:
     from switchgear.calls import Reason, Refusal
-    from switchgear.wire.base import Reader, WireRefusal
+    from switchgear.wire.base import Headers, Reader, WireRefusal
 
 __all__ = ["FREE_METHODS", "GenericDialect", "endpoint_of"]
 
@@ -52,17 +53,10 @@ class GenericDialect:
     def outgoing(self, facts: RequestFacts, body: bytes) -> bytes:  # noqa: ARG002 - the protocol's signature
         return body
 
-    def reader(
-        self,
-        facts: RequestFacts,
-        *,
-        status: int,
-        content_type: str | None,
-        content_encoding: str | None,
-    ) -> Reader:
-        if status < _ERROR and _STREAMS.search(content_type or ""):
+    def reader(self, facts: RequestFacts, *, status: int, headers: Headers) -> Reader:
+        if status < _ERROR and _STREAMS.search(header(headers, "content-type") or ""):
             return UnreadStream(NO_USAGE)
-        return BodyReader(facts, status, decoder_for(content_encoding), None)
+        return BodyReader(facts, status, decoder_for(header(headers, "content-encoding")), None)
 
     def refusal(self, refusal: Refusal) -> WireRefusal:
         body: dict[str, object] = {
@@ -76,7 +70,10 @@ class GenericDialect:
     def stop(self, facts: RequestFacts, refusal: Refusal) -> bytes:  # noqa: ARG002 - the protocol's signature
         return b""  # no stream of an unknown format is read, so none is stopped
 
-    def auth_headers(self, key: str) -> tuple[tuple[str, str], ...]:
+    def stall(self, facts: RequestFacts, message: str) -> bytes:  # noqa: ARG002 - the protocol's signature
+        return b""  # nobody knows what an error looks like in it: it breaks off
+
+    def auth_headers(self, key: str, *, url: str) -> tuple[tuple[str, str], ...]:  # noqa: ARG002 - the protocol's signature
         return (("authorization", f"Bearer {key}"),)
 
 

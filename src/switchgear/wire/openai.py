@@ -5,6 +5,7 @@ Source: https://platform.openai.com/docs/api-reference
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -12,9 +13,11 @@ import msgspec
 
 from switchgear.calls import Usage
 from switchgear.wire.base import RequestFacts, Surface
-from switchgear.wire.bounds import LEAST_CONVERSATION, Tool, input_bound, tool_tokens
+from switchgear.wire.batches import batch_facts, read_batch
+from switchgear.wire.bounds import LEAST_CONVERSATION, Tool, input_bound, searches, tool_tokens
 from switchgear.wire.fields import UNREADABLE, Anything, Fields, Number, is_given, whole
 from switchgear.wire.generic import FREE_METHODS, endpoint_of
+from switchgear.wire.openai_media import MEDIA, MediaTally, media_facts, read_media
 from switchgear.wire.openai_usage import ChatTally, ResponsesTally, read_answer
 from switchgear.wire.readers import answer_reader
 from switchgear.wire.refusals import wire_refusal
@@ -22,8 +25,11 @@ from switchgear.wire.stream_options import ask_for_usage, asks_for_usage
 from switchgear.wire.tokens import counter_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from switchgear.calls import Reason, Refusal
-    from switchgear.wire.base import Reader, WireRefusal
+    from switchgear.wire.base import Headers, Reader, WireRefusal
+    from switchgear.wire.bodies import Said
     from switchgear.wire.streams import Tally
 
 __all__ = ["OpenAIDialect", "image_tokens"]
@@ -32,11 +38,20 @@ _SURFACES: Final[tuple[tuple[str, Surface], ...]] = (
     ("/chat/completions", "chat"),
     ("/completions", "completions"),
     ("/responses", "responses"),
+    ("/responses/compact", "responses"),
     ("/embeddings", "embeddings"),
     ("/moderations", "moderations"),
+    ("/images/generations", "images"),
+    ("/images/edits", "images"),
+    ("/images/variations", "images"),
+    ("/audio/speech", "speech"),
+    ("/audio/transcriptions", "transcription"),
+    ("/audio/translations", "transcription"),
 )
 _FREE_PATHS: Final = ("/files", "/uploads", "/complete", "/parts", "/cancel", "/input_tokens")
 _DEPLOYMENT: Final = re.compile(r"/deployments/([^/]+)/")
+_AZURE: Final = re.compile(r"/openai/(?!v1(?:[/?]|$))|/deployments/")
+"""Paths of Azure but its newest, which takes a bearer token as everybody does."""
 
 _TYPES: Final[dict[Reason, tuple[str, str]]] = {
     "rate_limit": ("rate_limit_error", "rate_limit_exceeded"),
@@ -59,6 +74,7 @@ class _Request(msgspec.Struct):
     modalities: list[str] | None = None
     service_tier: str | None = None
     tools: list[Tool] | None = None
+    max_tool_calls: Number = None
     prompt: Anything = msgspec.UNSET
     previous_response_id: Anything = msgspec.UNSET
     conversation: Anything = msgspec.UNSET
@@ -73,13 +89,18 @@ class OpenAIDialect:
 
     name = "openai"
 
-    def facts(self, *, method: str, path: str, content_type: str | None, body: bytes) -> RequestFacts:  # noqa: ARG002 - the protocol's signature
+    def facts(self, *, method: str, path: str, content_type: str | None, body: bytes) -> RequestFacts:
         endpoint = endpoint_of(path)
         trimmed = endpoint.rstrip("/")
         surface: Surface = next((surface for suffix, surface in _SURFACES if trimmed.endswith(suffix)), "other")
         deployment = _DEPLOYMENT.search(endpoint)
         model = deployment[1] if deployment else None
         billable = method.upper() not in FREE_METHODS and not trimmed.endswith(_FREE_PATHS)
+        if (batch := batch_facts(method, endpoint)) is not None:
+            return batch
+        if surface in MEDIA and billable:
+            plain = RequestFacts(endpoint=endpoint, model=model)
+            return media_facts(plain, surface=surface, content_type=content_type, body=body)
         asked = _FIELDS.read(body) if body else None
         if asked is None:
             return RequestFacts(endpoint=endpoint, surface=surface, model=model, billable=billable)
@@ -87,7 +108,7 @@ class OpenAIDialect:
         return RequestFacts(
             endpoint=endpoint,
             surface=surface,
-            model=asked.model or model,
+            model=model or asked.model or None,
             streamed=bool(asked.stream),
             bound=bound,
             max_output_given=output_given or not billable,
@@ -104,38 +125,44 @@ class OpenAIDialect:
     def outgoing(self, facts: RequestFacts, body: bytes) -> bytes:
         return ask_for_usage(body) if facts.adds_usage else body
 
-    def reader(
-        self, facts: RequestFacts, *, status: int, content_type: str | None, content_encoding: str | None
-    ) -> Reader:
+    def reader(self, facts: RequestFacts, *, status: int, headers: Headers) -> Reader:
         tally: Tally | None = None
+        interpret: Callable[[bytes], Said | None] = read_answer
         if facts.surface in {"chat", "completions"}:
             tally = ChatTally(drops_usage=facts.adds_usage)
         elif facts.surface == "responses":
             tally = ResponsesTally()
-        return answer_reader(
-            facts,
-            status=status,
-            content_type=content_type,
-            content_encoding=content_encoding,
-            tally=tally,
-            interpret=read_answer,
-        )
+        elif facts.surface in MEDIA:
+            tally = MediaTally(facts)
+            interpret = functools.partial(read_media, facts)
+        elif facts.surface == "batches":
+            interpret = read_batch
+        return answer_reader(facts, status=status, headers=headers, tally=tally, interpret=interpret)
 
     def refusal(self, refusal: Refusal) -> WireRefusal:
         kind, code = _TYPES[refusal.reason]
         return wire_refusal(refusal, {"error": {"message": refusal.message, "type": kind, "param": None, "code": code}})
 
     def stop(self, facts: RequestFacts, refusal: Refusal) -> bytes:
-        body = self.refusal(refusal).body
-        if facts.surface != "responses":
-            return b"data: " + body + b"\n\n"
-        error: dict[str, object] = msgspec.json.decode(body)
         _, code = _TYPES[refusal.reason]
-        event = {"type": "error", "code": code, "message": refusal.message, "param": None, **error}
-        return b"event: error\ndata: " + msgspec.json.encode(event) + b"\n\n"
+        return _event(facts, self.refusal(refusal).body, code=code, message=refusal.message)
 
-    def auth_headers(self, key: str) -> tuple[tuple[str, str], ...]:
+    def stall(self, facts: RequestFacts, message: str) -> bytes:
+        error = {"message": message, "type": "server_error", "param": None, "code": "timeout"}
+        return _event(facts, msgspec.json.encode({"error": error}), code="timeout", message=message)
+
+    def auth_headers(self, key: str, *, url: str) -> tuple[tuple[str, str], ...]:
+        if _AZURE.search(url):
+            return (("api-key", key),)
         return (("authorization", f"Bearer {key}"),)
+
+
+def _event(facts: RequestFacts, body: bytes, *, code: str, message: str) -> bytes:
+    """Return the event that ends a stream with the error in *body*."""
+    if facts.surface != "responses":
+        return b"data: " + body + b"\n\n"
+    event = {"type": "error", "code": code, "message": message, "param": None, **msgspec.json.decode(body)}
+    return b"event: error\ndata: " + msgspec.json.encode(event) + b"\n\n"
 
 
 def image_tokens(model: str | None) -> int:
@@ -173,7 +200,11 @@ def _bound(asked: _Request, surface: Surface, body: bytes) -> tuple[Usage, bool,
     limit = max(whole(asked.max_tokens), whole(asked.max_completion_tokens), whole(asked.max_output_tokens))
     output = limit * _choices(asked, surface)
     speaks = "audio" in (asked.modalities or ())
+    looks_up = searches(asked.tools, asked.max_tool_calls)
+    if is_given(asked.web_search_options):
+        looks_up = (*looks_up, ("web_searches", 1))
     units = (
+        *looks_up,
         ("input_audio_tokens", inputs.audio),
         ("input_image_tokens", inputs.images),
         ("output_audio_tokens", output),
@@ -181,7 +212,7 @@ def _bound(asked: _Request, surface: Surface, body: bytes) -> tuple[Usage, bool,
     usage = Usage(
         input_tokens=max(inputs.tokens + tools, least),
         output_tokens=output,
-        units=tuple((unit, count) for unit, count in units if (speaks if unit == "output_audio_tokens" else count)),
+        units=tuple(sorted((unit, n) for unit, n in units if (speaks if unit == "output_audio_tokens" else n))),
     )
     elsewhere = [asked.previous_response_id, asked.conversation, asked.web_search_options]
     if surface == "responses":

@@ -2,78 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from switchgear.calls import Usage
 from switchgear.wire.bodies import Said
-from switchgear.wire.fields import Fields, Number, whole
-from switchgear.wire.outcomes import error_label, is_callers_fault
+from switchgear.wire.fields import Fields
+from switchgear.wire.openai_counts import Counts, Timings
+from switchgear.wire.outcomes import blame
 from switchgear.wire.sse import Event  # noqa: TC001 - the protocol's signature
 from switchgear.wire.streams import Fate, Tally
 
-__all__ = ["ChatTally", "ResponsesTally", "read_answer"]
+if TYPE_CHECKING:
+    from switchgear.calls import Usage
+
+__all__ = ["Answer", "ChatTally", "ResponsesTally", "read_answer"]
 
 _DONE: Final = b"[DONE]"
-
-
-class _InputDetails(msgspec.Struct):
-    cached_tokens: Number = None
-    cache_write_tokens: Number = None
-    audio_tokens: Number = None
-    image_tokens: Number = None
-
-
-class _OutputDetails(msgspec.Struct):
-    reasoning_tokens: Number = None
-    audio_tokens: Number = None
-    image_tokens: Number = None
-
-
-class _Usage(msgspec.Struct):
-    """Chat, completions and embeddings call the counts prompt and completion, responses and images input and output."""
-
-    prompt_tokens: Number = None
-    completion_tokens: Number = None
-    prompt_tokens_details: _InputDetails | None = None
-    completion_tokens_details: _OutputDetails | None = None
-    input_tokens: Number = None
-    output_tokens: Number = None
-    input_tokens_details: _InputDetails | None = None
-    output_tokens_details: _OutputDetails | None = None
-    total_tokens: Number = None
-    prompt_cache_hit_tokens: Number = None
-    cached_tokens: Number = None
-    seconds: Number = None
-
-    def usage(self) -> Usage | None:
-        """Return the usage in our words; None: it has none of the counts that we know."""
-        given = (self.prompt_tokens, self.completion_tokens, self.input_tokens, self.output_tokens, self.seconds)
-        if all(count is None for count in given):
-            return None
-        into = self.prompt_tokens_details or self.input_tokens_details or _InputDetails()
-        out = self.completion_tokens_details or self.output_tokens_details or _OutputDetails()
-        tokens_in = whole(self.prompt_tokens) or whole(self.input_tokens)
-        tokens_out = whole(self.completion_tokens) or whole(self.output_tokens)
-        units = (
-            ("audio_seconds", whole(self.seconds)),
-            ("input_audio_tokens", whole(into.audio_tokens)),
-            ("input_image_tokens", whole(into.image_tokens)),
-            ("output_audio_tokens", whole(out.audio_tokens)),
-            ("output_image_tokens", whole(out.image_tokens)),
-        )
-        return Usage(
-            input_tokens=tokens_in,
-            # Some providers leave reasoning out of the completion tokens, but never out of the total.
-            output_tokens=max(tokens_out, whole(self.total_tokens) - tokens_in),
-            cache_read_tokens=whole(into.cached_tokens)
-            or whole(self.prompt_cache_hit_tokens)
-            or whole(self.cached_tokens),
-            cache_write_tokens=whole(into.cache_write_tokens),
-            reasoning_tokens=whole(out.reasoning_tokens),
-            units=tuple((unit, count) for unit, count in units if count),
-        )
 
 
 class _Error(msgspec.Struct):
@@ -81,11 +26,37 @@ class _Error(msgspec.Struct):
     code: str | int | None = None
 
 
-class _Answer(msgspec.Struct):
+class _Action(msgspec.Struct):
+    type: str | None = None
+
+
+class _Item(msgspec.Struct):
+    """One piece of a response's output; of interest are the tools that the provider ran and bills by itself."""
+
+    type: str | None = None
+    action: _Action | None = None
+
+
+class _Failed(msgspec.Struct):
+    error: _Error | str | None = None
+
+
+class Answer(msgspec.Struct):
+    """The fields of any answer, or of one chunk of it, that matter here."""
+
     model: str | None = None
-    usage: _Usage | None = None
+    usage: Counts | None = None
     service_tier: str | None = None
     error: _Error | str | None = None
+    timings: Timings | None = None
+    output: list[_Item] | None = None
+
+    def counted(self) -> Usage | None:
+        """Return the usage, with the provider's own tools in it; None: it has none."""
+        usage = self.usage.usage() if self.usage else None
+        if usage is None or not self.output:
+            return usage
+        return _with_tools(usage, self.output)
 
 
 class _Function(msgspec.Struct):
@@ -118,21 +89,43 @@ class _Choice(msgspec.Struct):
     delta: _Delta | None = None
     text: str | None = None
     finish_reason: str | None = None
+    error: _Error | str | None = None
 
 
-class _Chunk(_Answer):
+class _Groq(msgspec.Struct):
+    usage: Counts | None = None
+    error: _Error | str | None = None
+
+
+class _Chunk(Answer):
     choices: list[_Choice] | None = None
+    x_groq: _Groq | None = None
+
+    @property
+    def failure(self) -> _Error | str | None:
+        """The error that it brings, wherever its provider puts that."""
+        inside = next((choice.error for choice in self.choices or () if choice.error is not None), None)
+        return self.error or inside or (self.x_groq and self.x_groq.error) or None
 
 
 class _ResponsesEvent(msgspec.Struct):
     type: str | None = None
     delta: str | None = None
-    response: _Answer | None = None
+    response: Answer | None = None
     error: _Error | str | None = None
     code: str | int | None = None
 
 
-_ANSWER: Final = Fields(_Answer)
+class _Whole(Answer):
+    choices: list[_Failed] | None = None
+
+    @property
+    def failure(self) -> _Error | str | None:
+        """The error of the answer, or of a choice in it."""
+        return self.error or next((choice.error for choice in self.choices or () if choice.error is not None), None)
+
+
+_ANSWER: Final = Fields(_Whole)
 _CHUNK: Final = Fields(_Chunk)
 _RESPONSES_EVENT: Final = Fields(_ResponsesEvent)
 
@@ -142,13 +135,18 @@ def read_answer(body: bytes) -> Said | None:
     said = _ANSWER.read(body)
     if said is None:
         return None
-    error, at_fault = (None, False) if said.error is None else _blame(said.error)
+    failure = said.failure
+    error, at_fault = (None, False) if failure is None else _blame(failure)
+    usage = said.counted()
+    if usage is None and said.timings is not None:
+        usage = said.timings.usage()
     return Said(
-        usage=said.usage.usage() if said.usage else None,
+        usage=usage,
         model=said.model,
         tier=said.service_tier,
         error=error,
         at_fault=at_fault,
+        cost=said.usage.billed if said.usage else None,
     )
 
 
@@ -169,19 +167,30 @@ class ChatTally(Tally):
             return Fate.PASS
         self.model = said.model or self.model
         self.tier = said.service_tier or self.tier
-        if said.error is not None:
-            label, at_fault = _blame(said.error)
+        if (failure := said.failure) is not None:
+            label, at_fault = _blame(failure)
+            self._count(said)
             self.fail(label, at_fault=at_fault)
             return Fate.LAST
         for choice in said.choices or ():
             self.add_text((choice.delta.size() if choice.delta else 0) + _size(choice.text))
             self.finished = self.finished or choice.finish_reason is not None
-        usage = said.usage.usage() if said.usage else None
-        if usage is None:
-            return Fate.PASS
-        self.usage = usage
-        self.final = self.finished or not said.choices
-        return Fate.DROP if self._drops_usage and said.choices == [] else Fate.PASS
+        counted = self._count(said)
+        return Fate.DROP if counted and self._drops_usage and said.choices == [] else Fate.PASS
+
+    def _count(self, said: _Chunk) -> bool:
+        """Take over what *said* counts; return whether it is a usage in the common place."""
+        counts = said.usage or (said.x_groq.usage if said.x_groq else None)
+        usage = counts.usage() if counts else None
+        if counts is not None and usage is not None:
+            self.usage = usage
+            self.cost = counts.billed
+            self.final = self.finished or not said.choices
+            return said.usage is not None
+        if said.timings is not None and not self.final and (usage := said.timings.usage()):
+            self.usage = usage
+            self.final = self.finished
+        return False
 
 
 class ResponsesTally(Tally):
@@ -206,20 +215,29 @@ class ResponsesTally(Tally):
             return Fate.LAST
         return Fate.PASS
 
-    def _answer(self, answer: _Answer) -> None:
+    def _answer(self, answer: Answer) -> None:
         self.model = answer.model or self.model
         self.tier = answer.service_tier or self.tier
-        if answer.usage and (usage := answer.usage.usage()):
+        if answer.usage and (usage := answer.counted()):
             self.usage = usage
+            self.cost = answer.usage.billed
             self.final = True
 
 
 def _blame(error: _Error | str) -> tuple[str, bool]:
     """Return the label of *error* and whether the service is at fault."""
-    if isinstance(error, str):
-        return error_label(error), True
-    code = str(error.code) if error.code is not None else None
-    return error_label(error.type, code), not is_callers_fault(error.type, code)
+    return blame(error) if isinstance(error, str) else blame(error.type, error.code)
+
+
+def _with_tools(usage: Usage, output: list[_Item]) -> Usage:
+    """Return *usage* with the searches in *output*: of a web search's actions only the search itself is billed."""
+    web = sum(
+        item.type == "web_search_call" and (item.action is None or item.action.type == "search") for item in output
+    )
+    files = sum(item.type == "file_search_call" for item in output)
+    found = dict(usage.units)
+    found |= {unit: count for unit, count in (("web_searches", web), ("storage_searches", files)) if count}
+    return msgspec.structs.replace(usage, units=tuple(sorted(found.items())))
 
 
 def _size(text: str | None) -> int:

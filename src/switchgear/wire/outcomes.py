@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from switchgear.calls import Verdict
 
-__all__ = ["error_label", "is_callers_fault", "retry_after_of", "verdict_of"]
+__all__ = ["blame", "error_label", "is_callers_fault", "retry_after_of", "verdict_of"]
 
 _FAILURES: Final = frozenset({408, 429})
 _CLIENT_ERROR: Final = 400
@@ -21,6 +21,7 @@ _SERVER_ERROR: Final = 500
 _CALLERS: Final = re.compile(
     r"invalid|authentication|permission|not_found|too_large|context_length|content_policy|billing|unsupported"
 )
+_STATUS: Final = re.compile(r"[45]\d\d")
 _SAFE: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -77,3 +78,14 @@ def error_label(*parts: object) -> str:
 def is_callers_fault(*parts: object) -> bool:
     """Return whether an error object's type or code names something that the caller did wrong."""
     return any(isinstance(part, str) and _CALLERS.search(part) is not None for part in parts)
+
+
+def blame(*parts: object) -> tuple[str, bool]:
+    """Return the label of an error with this type and code, and whether the service is at fault.
+
+    A code that is an HTTP status decides by itself.
+    """
+    names = [str(part) for part in parts if part is not None and not isinstance(part, bool)]
+    status = next((int(name) for name in reversed(names) if _STATUS.fullmatch(name)), None)
+    at_fault = not is_callers_fault(*names) if status is None else verdict_of(status) == "failure"
+    return error_label(*names), at_fault

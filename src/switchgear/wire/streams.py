@@ -10,7 +10,7 @@ import msgspec
 
 from switchgear.calls import Usage
 from switchgear.wire.base import Observation
-from switchgear.wire.sse import Event, Splitter
+from switchgear.wire.sse import MAX_EVENT, Event, Splitter
 
 if TYPE_CHECKING:
     from switchgear.calls import Verdict
@@ -21,6 +21,9 @@ __all__ = ["CodedStreamReader", "Fate", "StreamReader", "Tally", "UnreadStream"]
 
 _BYTES_PER_TOKEN = 4
 """What an estimate takes for a token of text."""
+
+
+_PING = b"ping"
 
 
 class Fate(Enum):
@@ -35,16 +38,20 @@ class Tally(ABC):
     """What the events of one stream have said so far; each provider's format has its own subclass.
 
     Attributes:
-        usage: as the provider reported it last.
+        usage: as the provider reported it last; *cost*: what it says that it bills for it, in nano-USD.
         final: *usage* is the provider's last word.
         finished: the answer is whole, whether or not its terminal event has come.
         error, at_fault: the provider's error event, and whether the service is to blame for it.
         pieces, text_bytes: events with content, and the UTF-8 bytes of that content.
         blind: an event was too long to read.
+        max_event: bytes of an event up to which it is read.
     """
+
+    max_event = MAX_EVENT
 
     def __init__(self) -> None:
         self.usage: Usage | None = None
+        self.cost: int | None = None
         self.final = False
         self.finished = False
         self.model: str | None = None
@@ -88,9 +95,10 @@ class Tally(ABC):
             error=error,
             verdict=verdict,
             complete=self.finished,
+            cost=self.cost if self.final else None,
         )
 
-    def _estimate(self, facts: RequestFacts) -> Usage:
+    def _estimate(self, facts: RequestFacts) -> Usage | None:
         """Return what the content so far stands for: a token for each four bytes, at least one for each event.
 
         Input is what the provider said, if it did, or else the request's bound.
@@ -114,7 +122,8 @@ class StreamReader:
         self.complete = False
         self._facts = facts
         self._tally = tally
-        self._splitter = Splitter()
+        self._splitter = Splitter(tally.max_event)
+        self.heard = 0
         self._held = b""
         self._flushed = False
 
@@ -166,8 +175,12 @@ class StreamReader:
     def _fate(self, event: Event) -> Fate:
         if event.unread:
             self._tally.blind = True
+            self.heard += 1
             return Fate.PASS
-        return self._tally.read(event) if event.data else Fate.PASS
+        if not event.data:
+            return Fate.PASS
+        self.heard += event.name != _PING
+        return self._tally.read(event)
 
 
 class CodedStreamReader(StreamReader):
@@ -206,10 +219,12 @@ class UnreadStream:
         self.started = False
         self.complete = False
         self.produced = 0
+        self.heard = 0
         self._usage = usage
 
     def feed(self, chunk: bytes) -> bytes:
         self.started = self.started or bool(chunk)
+        self.heard += 1
         return chunk
 
     def end(self) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from switchgear.clock import Clock
     from switchgear.config.model import Config
-    from switchgear.insight.sources import CallLedger
+    from switchgear.insight.sources import CostLedger
 
 __all__ = ["check_ledger", "check_records"]
 
@@ -41,14 +41,14 @@ def check_ledger(config: Config, clock: Clock) -> Iterator[Finding]:
         yield Finding("fail", "ledger", str(error))
 
 
-def check_records(reader: CallLedger, name: str, clock: Clock) -> Iterator[Finding]:
+def check_records(reader: CostLedger, name: str, clock: Clock) -> Iterator[Finding]:
     """Look at what is recorded in an open ledger called *name*."""
     yield _size(reader, name)
     yield from _unpriced(reader)
     yield from _future(reader, clock)
 
 
-def _size(reader: CallLedger, name: str) -> Finding:
+def _size(reader: CostLedger, name: str) -> Finding:
     from switchgear.ledger.migrate import HEAD
 
     totals = reader.totals()
@@ -56,7 +56,7 @@ def _size(reader: CallLedger, name: str) -> Finding:
     return Finding("ok", "ledger", f"{name} ({reader.size_bytes() / 1e6:.1f} MB, schema {HEAD}, {calls:,} calls)")
 
 
-def _unpriced(reader: CallLedger) -> Iterator[Finding]:
+def _unpriced(reader: CostLedger) -> Iterator[Finding]:
     rows = [row for row in reader.totals(by=("service", "model")) if row.unpriced]
     if rows:
         names = [f"{row.group['model'] or 'no model'} of {row.group['service']}" for row in rows]
@@ -67,7 +67,7 @@ def _unpriced(reader: CallLedger) -> Iterator[Finding]:
         )
 
 
-def _future(reader: CallLedger, clock: Clock) -> Iterator[Finding]:
+def _future(reader: CostLedger, clock: Clock) -> Iterator[Finding]:
     newest = reader.calls(CallFilter(), limit=1).items
     if newest and newest[0].started_at > clock.moment().wall + _AHEAD_US:
         text = "the newest call of the ledger is in the future: the clock was set back"

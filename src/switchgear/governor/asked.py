@@ -1,0 +1,31 @@
+"""A request as its caller made it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from switchgear.governor.callers import ANYBODY, Caller
+
+__all__ = ["Asked"]
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A request as the caller made it.
+
+    Attributes:
+        method: HTTP method.
+        path: path and query below the service's base URL, e.g. ``/v1/chat/completions``.
+        headers: as received.
+        body: the whole request body.
+        unread: the body is none of our business: it goes on as it comes, once, and is not in *body*.
+        caller: who makes it, as the gateway knows.
+    """
+
+    method: str
+    path: str
+    headers: Sequence[tuple[str, str]] = ()
+    body: bytes = b""
+    unread: bool = False
+    caller: Caller = ANYBODY

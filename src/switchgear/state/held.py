@@ -1,0 +1,33 @@
+"""What an admission of a state in memory holds until it is settled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from switchgear.policies.breaker import Permit
+    from switchgear.policies.limiter import Grant, Limiter
+    from switchgear.state.accounts import Hold
+    from switchgear.state.service import Service
+
+__all__ = ["Held"]
+
+
+class Held:
+    """What one admission holds. Its owner locks."""
+
+    __slots__ = ("grant", "holds", "permit", "scoped", "service", "shadow", "since", "tokens")
+
+    def __init__(
+        self, service: Service, grant: Grant, permit: Permit, tokens: int, holds: list[Hold], since: int
+    ) -> None:
+        self.service = service
+        self.scoped: Sequence[tuple[Limiter, Grant]] = ()  # what scopes have granted
+        self.since: Final = since
+        self.grant = grant
+        self.permit = permit
+        self.tokens = tokens
+        self.holds: Final = holds
+        self.shadow: Grant | None = None
