@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from switchgear.clients.journey import Arrival
     from switchgear.clients.passage import Passage
+    from switchgear.gateway.hosts import Hosts
     from switchgear.gateway.inbound import Inbound
     from switchgear.governor.gate import Gate
 
@@ -48,6 +49,7 @@ class Counter:
 
     Args:
         gate: the gate that every request goes through.
+        hosts: the names that it answers to.
         draw: returns a random number from 0 up to but not including 1, for the jitter between attempts.
     """
 
@@ -55,8 +57,10 @@ class Counter:
         self,
         gate: Gate,
         *,
+        hosts: Hosts,
         draw: Callable[[], float] = random.random,
     ) -> None:
+        self.hosts: Final = hosts
         self._gate: Final = gate
         self._draw: Final = draw
         self._upstreams: Final[Upstreams] = {}

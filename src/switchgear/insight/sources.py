@@ -127,6 +127,9 @@ class CostLedger(CallLedger, Protocol):
     def usage(self) -> UsageLedger:
         """Return what reports of usage and cost ask."""
 
+    def size_bytes(self) -> int:
+        """Return how much room the ledger takes."""
+
 
 class LiveNumbers(Protocol):
     """The part of a state that can be looked at; see ``State`` for what each view promises."""

@@ -10,6 +10,7 @@ from switchgear.alerts.desk import AlertDesk
 from switchgear.clients.governor import Governor
 from switchgear.config.effective import effective
 from switchgear.gateway.front import Front
+from switchgear.gateway.hosts import Hosts
 from switchgear.gateway.protocol import protocol_for
 from switchgear.gateway.proxy import Proxy
 from switchgear.gateway.serving import Counter
@@ -21,6 +22,7 @@ from switchgear.server.dashboard import watch
 from switchgear.server.parts import Parts
 from switchgear.version import __version__
 from switchgear.web.app import create_app
+from switchgear.web.auth.opening import open_sign_in
 from switchgear.web.deps import ProcessFacts, WebDeps
 
 if TYPE_CHECKING:
@@ -42,19 +44,21 @@ def compose(
     only: Side | None,
     data_path: DataPath,
     ending: Callable[[], bool],
+    anywhere: bool = False,
 ) -> Parts:
     """Open what *config* names and wire it; see *Server* for the arguments.
 
     Raises:
         LedgerError, StateError, ConfigError: something can't be opened, and nothing is left open.
     """
+    hosts = Hosts(config.server.hosts, anywhere=anywhere)
     if only == "dashboard":
-        return watch(config, clock=clock, origin=origin, ending=ending)
+        return watch(config, clock=clock, origin=origin, ending=ending, hosts=hosts)
     with ExitStack() as undo:
         governor = Governor(config, clock=clock)
         undo.callback(governor.close)
         proxy = Proxy(governor)
-        counter = Counter(governor) if data_path == "hot" else None
+        counter = Counter(governor, hosts=hosts) if data_path == "hot" else None
         keeping = housekeeping(governor)
         undo.callback(keeping.close)
         deps = _deps(governor, origin, ending, counter)
@@ -84,7 +88,7 @@ def compose(
 
     return Parts(
         governor=governor,
-        front=lambda start, stop: Front(proxy=proxy, control=control, start=start, stop=stop),
+        front=lambda start, stop: Front(proxy=proxy, control=control, start=start, stop=stop, hosts=hosts),
         config=lambda: governor.config,
         reload=deps.reload,
         tick=tick,
@@ -115,6 +119,7 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool],
         started_at=governor.clock.moment().wall,
         gate=governor,
         commands=governor,
+        sign_in=open_sign_in(governor.config.server, governor.clock),
         ending=ending,
         process=ProcessFacts(pid=os.getpid(), workers=governor.config.server.workers),
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from switchgear.clock import MICROS, SystemClock
 from switchgear.errors import ConfigError
-from switchgear.server.listening import listen, require_guarded, url_of
+from switchgear.server.listening import listen, require_guards, url_of
 from switchgear.server.running import Server
 from switchgear.server.supervisor import Supervisor
 
@@ -59,7 +59,7 @@ def serve(
         return _serve(Server(config, host=host, port=port, origin=origin, only=only), announce)
     require_sharing(config, count)
     address = host if host is not None else config.server.host
-    require_guarded(address, keys=False, password=False)
+    require_guards(config.server, address, gateway=only != "dashboard")
     with listen(address, config.server.port if port is None else port) as listener:
         return _Fleet(origin, only, listener).run(count, lambda: announce(url_of(listener)))
 

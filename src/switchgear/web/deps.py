@@ -15,6 +15,7 @@ from switchgear.events import ConfigChanged
 from switchgear.governor.gate import Gate
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.insight.sources import CostLedger
+from switchgear.web.auth.sign_in import SignIn
 from switchgear.web.commands import Commands
 
 __all__ = ["ProcessFacts", "WebDeps"]
@@ -46,6 +47,7 @@ class WebDeps(msgspec.Struct, kw_only=True):
         process: what there is to say of the process that answers.
         commands: what people may change; None: this dashboard only reads.
         alerts: who looks after alerts; None: this process does not.
+        sign_in: who asks those for a password that come here; None: nobody does.
     """
 
     collector: MetricsCollector
@@ -61,6 +63,7 @@ class WebDeps(msgspec.Struct, kw_only=True):
     process: ProcessFacts = ProcessFacts()
     commands: Commands | None = None
     alerts: AlertDesk | None = None
+    sign_in: SignIn | None = None
 
     @property
     def zone(self) -> ZoneInfo:

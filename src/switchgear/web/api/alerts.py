@@ -23,6 +23,7 @@ from switchgear.alerts.views import (
     board_of,
 )
 from switchgear.web.alerting import acknowledge, desk_of, send_test, silence, unsilence
+from switchgear.web.auth.door import actor
 from switchgear.web.bodies import read_json
 from switchgear.web.deps import WebDeps
 from switchgear.web.queries import NoQuery, read_query
@@ -95,7 +96,7 @@ def add_routes(router: APIRouter, deps: WebDeps) -> None:
         body = await read_json(request, NewSilence)
         return answer(
             await run_in_threadpool(
-                silence, deps, body.matchers, duration=body.duration, by=body.by, reason=body.reason
+                silence, deps, body.matchers, duration=body.duration, by=actor(request, body.by), reason=body.reason
             )
         )
 
@@ -104,8 +105,8 @@ def add_routes(router: APIRouter, deps: WebDeps) -> None:
         summary="Take a silence back",
         responses=documented(SilenceItem, 403, 404, 503),
     )
-    def end_silence(silence_id: str) -> Response:
-        return answer(unsilence(deps, silence_id, by="api"))
+    def end_silence(request: Request, silence_id: str) -> Response:
+        return answer(unsilence(deps, silence_id, by=actor(request, "api")))
 
     @router.post(
         "/api/alerts/ack",
@@ -115,7 +116,7 @@ def add_routes(router: APIRouter, deps: WebDeps) -> None:
     )
     async def ack(request: Request) -> Response:
         body = await read_json(request, Acknowledgement)
-        await run_in_threadpool(acknowledge, deps, body.key, by=body.by, note=body.note)
+        await run_in_threadpool(acknowledge, deps, body.key, by=actor(request, body.by), note=body.note)
         return answer(Done(done=f"{body.key} is acknowledged"))
 
     @router.post(

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from switchgear.alerts.silences import BadSilence, read_matchers
 from switchgear.alerts.views import board_of
 from switchgear.web.alerting import acknowledge, send_test, silence, unsilence
+from switchgear.web.auth.door import actor, may_change
 from switchgear.web.bodies import read_form
 from switchgear.web.deps import WebDeps
 from switchgear.web.problems import Problem
@@ -40,9 +41,9 @@ class AlertPageQuery(NoQuery):
 def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
     """Add the page with its partial, and its forms."""
 
-    def board() -> dict[str, Any]:
+    def board(request: Request) -> dict[str, Any]:
         found = None if deps.alerts is None else board_of(deps.alerts)
-        return {"board": found, "most": _SHOWN}
+        return {"board": found, "most": _SHOWN, "editable": may_change(request)}
 
     @router.get("/alerts")
     def alerts(request: Request) -> Response:
@@ -53,12 +54,12 @@ def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
             health=deps.collector.health(),
             notice=_DONE.get(query.done or ""),
             matchers=query.silence or "",
-            **board(),
+            **board(request),
         )
 
     @router.get("/partials/alerts")
-    def partial() -> Response:
-        return pages.fragment("fragments/alerts.html", **board())
+    def partial(request: Request) -> Response:
+        return pages.fragment("fragments/alerts.html", **board(request))
 
     @router.post("/alerts/silences")
     async def add_silence(request: Request) -> Response:
@@ -67,19 +68,21 @@ def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
             matchers = read_matchers(form["matchers"])
         except BadSilence as error:
             raise Problem(400, f"matchers: {error}.", key="matchers") from None
-        await run_in_threadpool(silence, deps, matchers, duration=form["duration"], by=_BY, reason=form["reason"])
+        await run_in_threadpool(
+            silence, deps, matchers, duration=form["duration"], by=actor(request, _BY), reason=form["reason"]
+        )
         return RedirectResponse("/alerts?done=silenced#silences", status_code=303)
 
     @router.post("/alerts/silences/end")
     async def end_silence(request: Request) -> Response:
         form = await read_form(request, "id")
-        await run_in_threadpool(unsilence, deps, form["id"], by=_BY)
+        await run_in_threadpool(unsilence, deps, form["id"], by=actor(request, _BY))
         return RedirectResponse("/alerts?done=ended#silences", status_code=303)
 
     @router.post("/alerts/ack")
     async def ack(request: Request) -> Response:
         form = await read_form(request, "key", "note")
-        await run_in_threadpool(acknowledge, deps, form["key"], by=_BY, note=form["note"])
+        await run_in_threadpool(acknowledge, deps, form["key"], by=actor(request, _BY), note=form["note"])
         return RedirectResponse("/alerts?done=acknowledged", status_code=303)
 
     @router.post("/alerts/test")
