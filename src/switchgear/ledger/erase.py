@@ -54,8 +54,8 @@ def erase_job(
     Job, run, tags, trace, refusal and error text of each attempt are emptied, the job's totals are
     added to those of no job, events about it lose its name, and those of alerts about it are deleted.
     Roll-ups know no jobs. It goes in small steps, so a server may go on writing; what it records for
-    the job later is new data. What budgets had counted for the job or for one of its runs is not found again at the next start; budgets that
-    go by a tag keep what they had counted.
+    the job later is new data. What budgets had counted for the job or for one of its runs is not found
+    again at the next start; budgets that go by a tag keep what they had counted.
 
     The audit trail says that a job was erased and by whom, not which one.
 
