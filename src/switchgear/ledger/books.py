@@ -177,7 +177,7 @@ def write_tally(cursor: sqlite3.Cursor, tally: Tally) -> None:
 def _settle(
     cursor: sqlite3.Cursor, settled: Sequence[tuple[int, AttemptSettled]], tally: Tally
 ) -> dict[int, LedgerError]:
-    wanted = json_text([(record.call_id, record.attempt) for _, record in settled])
+    wanted = json_text([record.call_id for _, record in settled])
     found = _known_list.decode(cursor.execute(sql.FIND, (wanted,)).fetchone()[0])
     known = {(row.call_id, row.attempt): row for row in found}
     problems: dict[int, LedgerError] = {}

@@ -56,6 +56,8 @@ class Batch:
 
     def wait(self, timeout: float | None) -> bool:
         """Block until it is over; False if *timeout* seconds went by before."""
+        if self._over.is_set():  # of many who wait for one batch all but the first; costs no lock
+            return True
         if not self.queued:
             self._urge(self)  # whoever blocks may be the loop that was to look after it
         return self._over.wait(timeout)

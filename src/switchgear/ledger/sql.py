@@ -34,8 +34,8 @@ __all__ = [
     "upsert_rollups",
 ]
 
-_PORTIONS: Final = (64, 8, 1)
-"""Rows a statement: few different statements, so that each is compiled once."""
+_PORTIONS: Final = (64, 32, 16, 8, 4, 2, 1)
+"""Rows a statement: any number of rows takes few statements, and few different ones, each compiled once."""
 
 OPENED: Final = (
     "call_id",
@@ -97,9 +97,9 @@ EVENT: Final = ("at", "kind", "subject", "what")
 FIND: Final = (
     "SELECT json_group_array(json_array(a.call_id, a.attempt, a.seq, a.status, a.started_at, a.service, a.model,"
     " a.layer, a.key, a.job, a.waited_us)) FROM json_each(?) AS wanted JOIN attempts AS a"
-    " ON a.call_id = json_extract(wanted.value, '$[0]') AND a.attempt = json_extract(wanted.value, '$[1]')"
+    " ON a.call_id = wanted.value"
 )
-"""One row, one value: what is known of the attempts named by a JSON list of ``[call_id, attempt]``."""
+"""One row, one value: what is known of all attempts of the calls in a JSON list."""
 
 
 def _places(width: int, count: int) -> str:
