@@ -58,9 +58,7 @@ def inspect(request: Inbound, version: str, counter: Counter) -> Intake:
         elif low == "expect":
             expects = value.lower()
     has_body = coding is not None or bool(length)
-    request.problem = (
-        _framing(version, coding, length) or _place(request, host, counter) or counter.check(request.service)
-    )
+    request.problem = _framing(version, coding, length) or _place(request, host, counter) or counter.check(request)
     if request.problem is not None:
         return Intake(has_body, streams=False, expects=False)
     streams = has_body and (length is None or length > _COLLECTED) and _is_opaque(request, kind, counter)
