@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from switchgear.cli.checks.keys import check_keys
-from switchgear.cli.checks.ledger import check_ledger
-from switchgear.cli.checks.machine import check_clock, check_extras
-from switchgear.cli.checks.prices import check_prices
+from switchgear.cli.checks.machine import check_extras
 from switchgear.config import load_text
+from switchgear.insight.checks.clock import check_clock
+from switchgear.insight.checks.keys import check_keys
+from switchgear.insight.checks.ledger import check_ledger
+from switchgear.insight.checks.prices import check_prices
 from switchgear.ledger.migrate import HEAD
 from switchgear.testing import ManualClock
 

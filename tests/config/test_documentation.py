@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from switchgear.config import PRESETS, BudgetConfig, Config, ServiceConfig, load_text
+from switchgear.config.alerting import AlertChannelConfig, AlertRuleConfig
 from switchgear.config.model import RouteConfig
 from switchgear.config.shape import all_keys
 
@@ -18,6 +19,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "services.NAME.routes.NAME.": RouteConfig().model_dump(mode="json"),
     "services.NAME.": ServiceConfig().model_dump(mode="json"),
     "budgets.NAME.": BudgetConfig(name="needed").model_dump(mode="json"),
+    "alerts.rules.NAME.": AlertRuleConfig(name="needed").model_dump(mode="json"),
+    "alerts.channels.NAME.": AlertChannelConfig(name="needed").model_dump(mode="json"),
     "": Config().model_dump(mode="json"),
 }
 

@@ -13,13 +13,13 @@ import resource
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
 import pytest
 
-from switchgear.config import Config
+from switchgear.config import load_text
 from switchgear.server import Server
 
 pytestmark = pytest.mark.e2e
@@ -31,6 +31,7 @@ base_url = "{url}/base"
 limits = {{}}
 max_wait = "0s"
 timeout = "5s"
+breaker = {{ failure_threshold = 1000, minimum_calls = 1000 }}
 """
 PATIENCE: Final = 5.0
 
@@ -78,12 +79,20 @@ class Upstream:
         self._listener.close()
 
 
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    """The configured upstream."""
+@pytest.fixture(scope="module")
+def one_upstream() -> Iterator[Upstream]:
+    """The configured upstream, for all tests."""
     one = Upstream()
     yield one
     one.close()
+
+
+@pytest.fixture
+def upstream(one_upstream: Upstream) -> Upstream:
+    """The configured upstream, as if new."""
+    one_upstream.answer = OK
+    one_upstream.seen.clear()
+    return one_upstream
 
 
 @pytest.fixture
@@ -95,10 +104,14 @@ def canary() -> Iterator[Upstream]:
     one.close()
 
 
-@pytest.fixture
-def gateway(upstream: Upstream, make_config: Callable[[str], Config]) -> Iterator[str]:
-    """The URL of a running gateway in front of *upstream*."""
-    with Server(make_config(CONFIG.format(url=f"http://127.0.0.1:{upstream.port}")), port=0) as running:
+@pytest.fixture(scope="module", params=["hot", "plain"])
+def gateway(
+    request: pytest.FixtureRequest, one_upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The URL of a running gateway in front of the upstream, on each data path."""
+    ledger = f'[ledger]\nurl = "sqlite:///{tmp_path_factory.mktemp("ledger")}/ledger.db"\n'
+    config = load_text(ledger + CONFIG.format(url=f"http://127.0.0.1:{one_upstream.port}"), environ={})
+    with Server(config, port=0, data_path=request.param) as running:
         yield running.url
 
 

@@ -10,6 +10,7 @@ from switchgear.ledger import erase as erasing
 from switchgear.ledger.engine import reading
 from switchgear.ledger.erase import erase_job
 from switchgear.ledger.retention import prune
+from switchgear.ledger.rows import Entry
 from switchgear.ledger.schema import attempts, events, job_totals
 from switchgear.ledger.verify import verify
 
@@ -48,6 +49,11 @@ def fill(ledger: Ledger, rows: Rows) -> None:
         ledger.record(
             BudgetCrossed(budget="each", value=value, threshold=0.9, used=1, limit=2, unit="usd", at=rows.noon)
         )
+        about = {"budget": "each", "value": value}
+        alert = {"reason": "fires", "alert": {"rule": "budget-90", "labels": about}}
+        silence = {"reason": "known", "matchers": {"value": value}}
+        ledger.record(Entry(kind="alert_changed", subject=f"budget-90 {value}", at=rows.noon, what=alert))
+        ledger.record(Entry(kind="silence_changed", subject="abc", at=rows.noon, what=silence))
     ledger.reserve(rows.reserved("flying", job="secret-job")).wait()
 
 
@@ -69,7 +75,7 @@ def test_a_job_is_forgotten_and_sums_stay(
     done = erase_job(engine_of(ledger), "secret-job", clock=clock, by="ann", progress=told.append)
 
     assert "secret-job" not in everything(ledger)
-    assert (done.attempts, done.totals, done.events) == (5 if days_kept is None else 3, 2, 1)
+    assert (done.attempts, done.totals, done.events) == (5 if days_kept is None else 3, 2, 3)
     assert sum(told) == done.attempts
     assert ledger.reader.totals(by=("service", "model", "status")) == before
     assert sum(one.calls for one in ledger.reader.job_totals()) == calls

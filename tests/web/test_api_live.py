@@ -101,10 +101,15 @@ def test_every_address_of_the_api_is_described(full: Place) -> None:
         "forecast",
         "events",
         "keys",
+        "alerts",
     )
     wanted = {f"/api/{noun}" for noun in nouns}
     parts = {
         "/api/admission/explain",
+        "/api/alerts/ack",
+        "/api/alerts/channels/{name}/test",
+        "/api/alerts/silences",
+        "/api/alerts/silences/{silence_id}",
         "/api/config",
         "/api/config/reload",
         "/api/budgets/{name}/limit",

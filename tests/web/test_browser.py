@@ -1,13 +1,21 @@
 from __future__ import annotations
 
+import itertools
 import shutil
 import socket
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 import uvicorn
+
+from switchgear.web.app import create_app
+from switchgear.web.auth.passwords import hash_password
+from switchgear.web.auth.sign_in import SignIn
+from switchgear.web.auth.users import User
+from switchgear.web.auth.users_file import UsersFile, save_users
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +48,17 @@ PAGES = {
     "filtered": "/calls?job=nobody&service=openai",
     "usage": "/usage?range=24h",
     "usage-nothing": "/usage?model=nobody",
+    "runs": "/runs",
+    "applications": "/applications",
+    "trace": "/traces/4bf92f3577b34da6a3ce929d0e0e4736",
+    "operator": "/-/",
+    "doctor": "/-/doctor",
+    "config": "/-/config",
+    "prices": "/-/prices",
+    "keys": "/-/keys",
+    "audit": "/-/audit",
+    "versions": "/-/versions",
+    "patterns": "/-/patterns",
 }
 
 
@@ -146,6 +165,54 @@ def test_pages_look_right_to_everybody(
     page.close()
 
     assert complaints == []
+
+
+@pytest.mark.parametrize(("theme", "size"), [("light", "desktop"), ("dark", "phone")])
+def test_pages_for_operators_look_right_to_everybody(
+    browser: Browser, sites: dict[str, str], complaints: list[str], theme: str, size: str
+) -> None:
+    """The same, with and without something in them."""
+    page = _open(browser, complaints, size=size, theme=theme)
+    for filling, name in itertools.product(sites, ("trace", "doctor", "prices", "keys", "audit", "patterns")):
+        if (filling, name) == ("empty", "trace"):
+            continue
+        page.goto(sites[filling] + PAGES[name])
+        page.screenshot(path=ARTEFACTS / f"{name}-{filling}-{theme}-{size}.png", full_page=True)
+        sideways = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+        assert (name, sideways, _violations(page)) == (name, 0, [])
+    page.close()
+
+    assert complaints == []
+
+
+@pytest.mark.parametrize(("theme", "size"), [("light", "desktop"), ("dark", "phone")])
+def test_one_signs_in_and_out(
+    browser: Browser, place: Place, complaints: list[str], tmp_path: Path, theme: str, size: str
+) -> None:
+    """From a page to the form, past a wrong password, back to that page with one's name on it, and out again."""
+    users = tmp_path / "users"
+    save_users(users, {"ada": User(name="ada", role="viewer", digest=hash_password("correct horse"))})
+    deps = msgspec.structs.replace(place.deps, sign_in=SignIn(UsersFile(users), place.clock))
+    page = _open(browser, complaints, size=size, theme=theme)
+    with Site(msgspec.structs.replace(place, app=create_app(deps))) as address:
+        page.goto(f"{address}/calls?job=a")
+        for password in ("wrong password", "correct horse"):
+            page.fill("[name=name]", "ada")
+            page.fill("[name=password]", password)
+            page.screenshot(path=ARTEFACTS / f"sign-in-{theme}-{size}.png", full_page=True)
+            assert _violations(page) == []
+            page.click("main button")
+        assert page.url == f"{address}/calls?job=a"
+        page.screenshot(path=ARTEFACTS / f"signed-in-{theme}-{size}.png", full_page=True)
+        sideways = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert (sideways, _violations(page)) == (0, [])
+        page.click("text=Sign out")
+        page.goto(f"{address}/usage")
+        assert page.url.startswith(f"{address}/-/sign-in")
+        page.close()
+
+    assert [each for each in complaints if "401" not in each] == []
 
 
 def test_one_call_looks_right_to_everybody(browser: Browser, sites: dict[str, str], complaints: list[str]) -> None:

@@ -18,6 +18,15 @@ PAGES = [
     "/services/openai",
     "/budgets",
     "/budgets/job-default",
+    "/runs",
+    "/traces/4bf92f3577b34da6a3ce929d0e0e4736",
+    "/-/doctor",
+    "/-/config",
+    "/-/prices",
+    "/-/keys",
+    "/-/audit",
+    "/-/versions",
+    "/-/patterns",
     "/partials/service-health",
 ]
 

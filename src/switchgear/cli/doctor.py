@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from switchgear.cli.base import Command
-from switchgear.cli.checks.finding import Finding
 from switchgear.cli.errors import CHECK_FAILED, OK
 from switchgear.cli.output import json_option, paint, print_json, text_of
 from switchgear.cli.settings import config_option, read
 from switchgear.errors import ConfigError
+from switchgear.insight.checks.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from switchgear.cli.checks.finding import Level
     from switchgear.cli.output import Tone
+    from switchgear.insight.checks.finding import Level
 
 __all__ = ["command"]
 
@@ -50,11 +50,12 @@ def command(strict: bool, config_path: Path | None, as_json: bool) -> int:  # no
 
 
 def _findings(config_path: Path | None) -> Iterator[Finding]:
-    from switchgear.cli.checks.keys import check_keys
-    from switchgear.cli.checks.ledger import check_ledger
-    from switchgear.cli.checks.machine import check_clock, check_extras, check_port
-    from switchgear.cli.checks.prices import check_prices
+    from switchgear.cli.checks.machine import check_extras, check_port
     from switchgear.clock import SystemClock
+    from switchgear.insight.checks.clock import check_clock
+    from switchgear.insight.checks.keys import check_keys
+    from switchgear.insight.checks.ledger import check_ledger
+    from switchgear.insight.checks.prices import check_prices
 
     clock = SystemClock()
     try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import ipaddress
 import json
+import os
 import urllib.error
 import urllib.request
 from typing import Any, Final
@@ -22,12 +24,14 @@ def fetch(url: str, path: str) -> dict[str, Any]:
     """Return the JSON object at *path* of the server at *url*.
 
     Raises:
-        ConfigError: *url* is no address.
+        ConfigError: *url* is no address, or the server asks who one is.
         UnreachableError: nobody answers there, or somebody else does.
     """
     try:
         return _ask(url, urllib.request.Request(url.rstrip("/") + path))  # noqa: S310 - the scheme is checked before it is opened
     except urllib.error.HTTPError as error:
+        if error.code == http.HTTPStatus.UNAUTHORIZED:
+            raise _refused(url) from None
         msg = f"the server at {url} answers {path} with HTTP {error.code}; is it a Switchgear?"
         raise UnreachableError(msg) from None
 
@@ -48,6 +52,8 @@ def send(url: str, path: str, body: dict[str, Any], *, method: str = "POST") -> 
     try:
         return _ask(url, request)
     except urllib.error.HTTPError as error:
+        if error.code == http.HTTPStatus.UNAUTHORIZED:
+            raise _refused(url) from None
         detail = _detail(error)
         if detail is None:
             msg = f"the server at {url} answers {path} with HTTP {error.code}; is it a Switchgear of this version?"
@@ -70,6 +76,8 @@ def _ask(url: str, request: urllib.request.Request) -> dict[str, Any]:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         msg = f'--url: not an address such as "http://127.0.0.1:8400": {url!r}'
         raise ConfigError(msg)
+    if credentials := _credentials():
+        request.add_unredirected_header("authorization", credentials)
     # A proxy is for other machines; most answer an error for this one.
     handlers = [urllib.request.ProxyHandler({})] if _is_this_machine(parts.hostname) else []
     try:
@@ -87,6 +95,19 @@ def _ask(url: str, request: urllib.request.Request) -> dict[str, Any]:
         msg = f"what answers at {url} is not a Switchgear"
         raise UnreachableError(msg)
     return found
+
+
+def _credentials() -> str | None:
+    """Return name and password for a server that asks for them, as the environment has them."""
+    name, password = os.environ.get("SWITCHGEAR_USER"), os.environ.get("SWITCHGEAR_PASSWORD")
+    if not name or not password:
+        return None
+    return "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()
+
+
+def _refused(url: str) -> ConfigError:
+    msg = f"the server at {url} asks who you are: set SWITCHGEAR_USER and SWITCHGEAR_PASSWORD"
+    return ConfigError(msg)
 
 
 def _is_this_machine(host: str) -> bool:

@@ -126,8 +126,8 @@ def explain(
 @json_option
 def check(config_path: Path | None, as_json: bool) -> int:  # noqa: FBT001 - click passes it by name
     """Look for models in the ledger that have no price. Exits with 3 if there are any."""
-    from switchgear.cli.checks.prices import check_prices
     from switchgear.clock import SystemClock
+    from switchgear.insight.checks.prices import check_prices
 
     settings = read(config_path)
     seen: dict[tuple[str, str | None], int] = {

@@ -7,6 +7,7 @@ import zoneinfo
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from switchgear.config.alert_checks import alert_problems
 from switchgear.config.model import CALENDAR_PERIODS
 from switchgear.config.presets import PRESETS
 from switchgear.config.problems import Problem, nearest, shown
@@ -23,6 +24,7 @@ __all__ = ["ATTRIBUTES", "RESERVED_NAMES", "TOKEN_KEYS", "problems_in"]
 
 RESERVED_NAMES: Final = frozenset(
     {
+        "-",
         "alerts",
         "api",
         "applications",
@@ -54,12 +56,14 @@ _SERVICE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _TAG: Final = re.compile(r"tag\.\S+")
 _UNIT: Final = re.compile(r"[a-z][a-z0-9_]*")
 _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_HOST: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def problems_in(config: Config) -> Iterator[Problem]:
     """Yield everything in *config* that has the right type and is wrong all the same."""
     yield from _time_zone(config.server.reporting_timezone)
+    yield from _hosts(config.server.hosts)
     yield from _ledger(config.ledger.url)
     yield from _state(config.state)
     for name, service in config.services.items():
@@ -71,6 +75,7 @@ def problems_in(config: Config) -> Iterator[Problem]:
             yield Problem((*path, "name"), f"a second budget of the name {shown(budget.name)}")
         seen.add(budget.name)
         yield from _budget(path, budget, config.services)
+    yield from alert_problems(config.alerts)
 
 
 def _time_zone(name: str) -> Iterator[Problem]:
@@ -79,6 +84,13 @@ def _time_zone(name: str) -> Iterator[Problem]:
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         near = nearest(name, zoneinfo.available_timezones())
         yield Problem(("server", "reporting_timezone"), f"unknown time zone {shown(name)}", near)
+
+
+def _hosts(hosts: tuple[str, ...]) -> Iterator[Problem]:
+    for host in hosts:
+        if not _HOST.fullmatch(host):
+            text = f'{shown(host)} is not the name of a host, such as "switchgear.example.com"; it has no port and no *'
+            yield Problem(("server", "hosts"), text)
 
 
 def _ledger(url: str) -> Iterator[Problem]:

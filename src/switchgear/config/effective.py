@@ -92,6 +92,9 @@ def _shown(path: KeyPath, value: Value) -> Value:
         parts = urlsplit(value)
     except ValueError:
         return _MASK
+    if path[:2] == ("alerts", "channels"):
+        # The path of a webhook is its secret, with many.
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/{_MASK}"
     credentials, at, place = parts.netloc.rpartition("@")
     if at:
         name, colon, _ = credentials.partition(":")

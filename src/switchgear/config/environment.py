@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["PREFIX", "Overlay", "overlay"]
 
 PREFIX: Final = "SWITCHGEAR_"
-_ELSEWHERE: Final = frozenset({"SWITCHGEAR_CONFIG", "SWITCHGEAR_URL"})  # the command line reads these two
+_ELSEWHERE: Final = frozenset(  # the command line reads these
+    {"SWITCHGEAR_CONFIG", "SWITCHGEAR_URL", "SWITCHGEAR_USER", "SWITCHGEAR_PASSWORD"}
+)
 
 
 class Overlay:

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
+from switchgear.config.alerting import AlertsConfig
 from switchgear.config.units import Duration, Rule, Usd, Window, format_duration, parse_duration
 
 __all__ = [
@@ -49,12 +50,17 @@ class _Section(BaseModel):
 
 
 class ServerConfig(_Section):
-    """Where Switchgear listens, in how many processes, how it ends, who may call, and where it cuts days."""
+    """Where Switchgear listens, in how many processes, how it ends, who may call, and where it cuts days.
+
+    *users_file*: who may sign in; None: nobody is asked to. *hosts*: names it answers to besides loopback ones.
+    """
 
     host: StrictStr = "127.0.0.1"
     port: Annotated[StrictInt, Field(ge=0, le=65535)] = 8400
     reporting_timezone: StrictStr = "UTC"
     require_keys: StrictBool = False
+    users_file: Annotated[StrictStr, Field(min_length=1)] | None = None
+    hosts: tuple[StrictStr, ...] = ()
     workers: Positive = 1
     shutdown_timeout: Duration = Field(default="30s")  # type: ignore[assignment]  # validated into microseconds
 
@@ -203,3 +209,4 @@ class Config(_Section):
     state: StateConfig = StateConfig()
     services: dict[StrictStr, ServiceConfig] = {}
     budgets: tuple[BudgetConfig, ...] = ()
+    alerts: AlertsConfig = AlertsConfig()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from switchgear.config.checks import RESERVED_NAMES
-from switchgear.gateway.loopback import names_loopback
+from switchgear.gateway.hosts import NOT_OURS, Hosts
 from switchgear.gateway.problems import send_problem
 
 if TYPE_CHECKING:
@@ -13,16 +13,10 @@ if TYPE_CHECKING:
 
     from switchgear.gateway.asgi import ASGIApp, Receive, Scope, Send
 
-__all__ = ["MAX_HEAD", "NOT_OURS", "Front"]
-
+__all__ = ["MAX_HEAD", "Front"]
 
 MAX_HEAD: Final = 64 * 1024
 """Bytes of a request's target and headers that are taken."""
-
-NOT_OURS: Final = (
-    "this server answers on loopback names only (127.0.0.1, ::1, localhost): "
-    "a page elsewhere must not reach it under a name of its own"
-)
 
 
 def _head_size(scope: Scope) -> int:
@@ -38,6 +32,7 @@ class Front:
         control: pages, partials and API.
         start: called once inside the running loop, before the first request.
         stop: called once when the server shuts down, after the last request.
+        hosts: the names that it answers to.
     """
 
     def __init__(
@@ -47,11 +42,13 @@ class Front:
         control: ASGIApp,
         start: Callable[[], Awaitable[None]],
         stop: Callable[[], Awaitable[None]],
+        hosts: Hosts,
     ) -> None:
         self._proxy: Final = proxy
         self._control: Final = control
         self._start: Final = start
         self._stop: Final = stop
+        self._hosts: Final = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -59,7 +56,7 @@ class Front:
         elif scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1003})
         else:
-            if not names_loopback(next((value for name, value in scope["headers"] if name == b"host"), b"")):
+            if not self._hosts.include(next((value for name, value in scope["headers"] if name == b"host"), b"")):
                 await send_problem(send, 421, "Misdirected request", NOT_OURS)
                 return
             if _head_size(scope) > MAX_HEAD:

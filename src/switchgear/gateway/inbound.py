@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from switchgear.gateway.connection import AHEAD
+from switchgear.governor.callers import ANYBODY
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from switchgear.governor.callers import Caller, Denied
     from switchgear.governor.headers import Headers
 
 __all__ = ["Feed", "Inbound", "Problem"]
@@ -90,6 +92,7 @@ class Inbound:
         method, target: of its first line.
         service, rest: the first path segment, and what follows it, query and all.
         headers: as received, in order.
+        caller: who has sent it.
         body: the whole body, once *ready*; or the *Feed* that it comes from.
         ready: it may be served.
         complete: its last byte is here.
@@ -100,6 +103,7 @@ class Inbound:
 
     __slots__ = (
         "body",
+        "caller",
         "complete",
         "headers",
         "keep",
@@ -120,6 +124,7 @@ class Inbound:
         self.service = ""
         self.rest = ""
         self.headers: Headers = []
+        self.caller: Caller = ANYBODY
         self.body: bytes | Feed = b""
         self.pieces: list[bytes] = []
         self.size = 0
@@ -127,4 +132,4 @@ class Inbound:
         self.complete = False
         self.keep = False
         self.old = False
-        self.problem: Problem | None = None
+        self.problem: Problem | Denied | None = None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from switchgear.gateway.front import NOT_OURS
+from switchgear.gateway.hosts import NOT_OURS
 from switchgear.gateway.inbound import Problem
-from switchgear.gateway.loopback import names_loopback
 from switchgear.gateway.proxy import MAX_BODY
 from switchgear.gateway.targets import leads_astray
 from switchgear.wire.dialects import dialect_for
@@ -59,7 +58,7 @@ def inspect(request: Inbound, version: str, counter: Counter) -> Intake:
         elif low == "expect":
             expects = value.lower()
     has_body = coding is not None or bool(length)
-    request.problem = _problem(request, version, host, coding, length) or counter.check(request.service)
+    request.problem = _framing(version, coding, length) or _place(request, host, counter) or counter.check(request)
     if request.problem is not None:
         return Intake(has_body, streams=False, expects=False)
     streams = has_body and (length is None or length > _COLLECTED) and _is_opaque(request, kind, counter)
@@ -67,19 +66,6 @@ def inspect(request: Inbound, version: str, counter: Counter) -> Intake:
 
 
 _LENGTHS: Final = frozenset(map(len, ("host", "content-length", "transfer-encoding", "content-type", "expect")))
-
-
-def _problem(
-    request: Inbound, version: str, host: str | None, coding: str | None, length: int | None
-) -> Problem | None:
-    """Return what is wrong with *request*; set what service it is for if nothing is."""
-    found = _framing(version, coding, length) or _place(request.target, host)
-    if found is None:
-        path, mark, query = request.target.decode("ascii").partition("?")
-        _, service, *rest = path.split("/", 2)
-        request.service = service
-        request.rest = f"/{rest[0] if rest else ''}{mark}{query}"
-    return found
 
 
 def _framing(version: str, coding: str | None, length: int | None) -> Problem | None:
@@ -93,14 +79,19 @@ def _framing(version: str, coding: str | None, length: int | None) -> Problem | 
     return None
 
 
-def _place(target: bytes, host: str | None) -> Problem | None:
-    """Return what is wrong with where the request wants to go."""
+def _place(request: Inbound, host: str | None, counter: Counter) -> Problem | None:
+    """Return what is wrong with where *request* wants to go; set what service it is for if nothing is."""
+    target = request.target
     if not target.startswith(b"/"):
         return Problem(400, "Bad request", "the request target is not a path")
     if leads_astray(target):
         return Problem(400, "Bad request", "the request target has dot segments or a fragment")
-    if not names_loopback((host or "").encode("latin-1")):
+    if not counter.hosts.include((host or "").encode("latin-1")):
         return Problem(421, "Misdirected request", NOT_OURS)
+    path, mark, query = target.decode("ascii").partition("?")
+    _, service, *rest = path.split("/", 2)
+    request.service = service
+    request.rest = f"/{rest[0] if rest else ''}{mark}{query}"
     return None
 
 

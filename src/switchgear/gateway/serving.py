@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from switchgear.clients.journey import Arrival
     from switchgear.clients.passage import Passage
+    from switchgear.gateway.hosts import Hosts
     from switchgear.gateway.inbound import Inbound
     from switchgear.governor.gate import Gate
 
@@ -48,6 +49,7 @@ class Counter:
 
     Args:
         gate: the gate that every request goes through.
+        hosts: the names that it answers to.
         draw: returns a random number from 0 up to but not including 1, for the jitter between attempts.
     """
 
@@ -55,8 +57,10 @@ class Counter:
         self,
         gate: Gate,
         *,
+        hosts: Hosts,
         draw: Callable[[], float] = random.random,
     ) -> None:
+        self.hosts: Final = hosts
         self._gate: Final = gate
         self._draw: Final = draw
         self._upstreams: Final[Upstreams] = {}
@@ -66,8 +70,16 @@ class Counter:
         """Serve the services that are configured now. Calls in flight go on; connections are kept."""
         self.routes = routes_of(self._gate.config.services, self._upstreams)
 
-    def check(self, service: str) -> Problem | None:
-        """Return why nothing can be sent to *service*; None: it can."""
+    def check(self, request: Inbound) -> Problem | Denied | None:
+        """Set who sends *request*, of which only the head need be here; return why it goes nowhere, None: it may go."""
+        service = request.service
+        callers = self._gate.callers
+        caller = callers.identify(request.headers, self._gate.clock.moment().wall)
+        if isinstance(caller, Denied):
+            return caller
+        if (denied := caller.denied_service(service)) is not None:
+            return callers.count(denied)
+        request.caller = caller
         route = self.routes.get(service)
         if route is None:
             return no_such_service(service, self.routes)
@@ -82,6 +94,8 @@ class Counter:
 
     async def answer(self, request: Inbound) -> Answer:
         """Return the answer to *request*; its body is bytes, or an *AsyncStream* that must be closed."""
+        if isinstance(request.problem, Denied):
+            return self._denied(request, request.problem)
         if request.problem is not None:
             return told(request.problem)
         try:
@@ -118,12 +132,6 @@ class Counter:
         return Answer(wire.status, [*wire.headers, ("content-length", str(len(wire.body)))], wire.body, None)
 
     async def _through_the_gate(self, request: Inbound) -> Answer:
-        callers = self._gate.callers
-        caller = callers.identify(request.headers, self._gate.clock.moment().wall)
-        if isinstance(caller, Denied):
-            return self._denied(request, caller)
-        if (denied := caller.denied_service(request.service)) is not None:
-            return self._denied(request, callers.count(denied))
         body = request.body
         unread = not isinstance(body, bytes)
         asked = Asked(
@@ -132,7 +140,7 @@ class Counter:
             headers=request.headers,
             body=body if isinstance(body, bytes) else b"",
             unread=unread,
-            caller=caller,
+            caller=request.caller,
         )
 
         async def send(passage: Passage, left_us: int | None) -> Arrival:

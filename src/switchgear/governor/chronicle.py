@@ -90,7 +90,8 @@ def _harmless(path: str, value: object) -> object:
     if value is not None and any(last == word or last.endswith(f"_{word}") for word in _SECRET_NAMES):
         return _HIDDEN
     if isinstance(value, str) and "://" in value:
-        return _without_secrets(value)
+        # The path of a webhook is its secret, with many.
+        return _without_secrets(value) if not path.startswith("alerts.channels.") else _place_of(value)
     return [_harmless(path, each) for each in value] if isinstance(value, list) else value
 
 
@@ -99,6 +100,12 @@ def _without_secrets(url: str) -> str:
     parts = urlsplit(url)
     place = f"{_HIDDEN}@{parts.netloc.rpartition('@')[2]}" if "@" in parts.netloc else parts.netloc
     return urlunsplit(parts._replace(netloc=place, query=_HIDDEN if parts.query else ""))
+
+
+def _place_of(url: str) -> str:
+    """Return the scheme and the host of *url*."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/{_HIDDEN}"
 
 
 def _process(kind: str, clock: Clock) -> Entry:

@@ -141,6 +141,10 @@ def _fixed(old: Config, new: Config) -> Iterator[Problem]:
                 yield Problem(
                     (section, key), "can't change while Switchgear runs; restart it, or put the old value back"
                 )
+    if old.alerts.channels != new.alerts.channels:
+        yield Problem(
+            ("alerts", "channels"), "can't change while Switchgear runs; restart it, or put the old value back"
+        )
 
 
 def _begins_something(old: Config, new: Config) -> bool:

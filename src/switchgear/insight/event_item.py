@@ -26,8 +26,8 @@ _ITSELF: Final = "switchgear"
 _INSTANTS: Final = frozenset({"since", "until", "before"})
 _MONEY: Final = frozenset({"cost", "dropped_cost"})
 _IN_UNIT: Final = frozenset({"used", "limit", "old", "new", "configured"})
-_HIDDEN: Final = frozenset({"at", "actor", "by", "reason", "note", "settings"})
-"""What is shown otherwise, or (the settings of a whole configuration) not at all."""
+_HIDDEN: Final = frozenset({"at", "actor", "by", "reason", "note", "settings", "alert", "silence"})
+"""What is shown otherwise, or (the settings of a whole configuration, what alerts go on from) not at all."""
 
 _COLUMNS: Final = ("id", "at", "kind", "subject", "actor", "reason", "what")
 

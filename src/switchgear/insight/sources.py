@@ -109,6 +109,9 @@ class TrailLedger(Protocol):
     def following(self, last: int, *, kind: str | None = None, limit: int = 100) -> Sequence[EventRow]:
         """Return the entries after the one with the id *last*, in order."""
 
+    def newest_each(self, kind: str) -> Sequence[EventRow]:
+        """Return the newest entry of *kind* about each subject, oldest first."""
+
 
 class CostLedger(CallLedger, Protocol):
     """Calls one by one, what reports ask, and the audit trail."""
@@ -123,6 +126,9 @@ class CostLedger(CallLedger, Protocol):
     @property
     def usage(self) -> UsageLedger:
         """Return what reports of usage and cost ask."""
+
+    def size_bytes(self) -> int:
+        """Return how much room the ledger takes."""
 
 
 class LiveNumbers(Protocol):

@@ -52,10 +52,10 @@ def erase_job(
     """Take *job* out of the ledger; its attempts stay as attempts of no job.
 
     Job, run, tags, trace, refusal and error text of each attempt are emptied, the job's totals are
-    added to those of no job, and events about it lose its name. Roll-ups know no jobs. It goes in small
-    steps, so a server may go on writing; what it records for the job later is new data. What budgets
-    had counted for the job or for one of its runs is not found again at the next start; budgets that
-    go by a tag keep what they had counted.
+    added to those of no job, events about it lose its name, and those of alerts about it are deleted.
+    Roll-ups know no jobs. It goes in small steps, so a server may go on writing; what it records for
+    the job later is new data. What budgets had counted for the job or for one of its runs is not found
+    again at the next start; budgets that go by a tag keep what they had counted.
 
     The audit trail says that a job was erased and by whom, not which one.
 
@@ -133,4 +133,19 @@ def _forget_events(connection: Connection, job: str) -> int:
             changed = json_text({**fields, "value": None})
             connection.execute(update(events).where(events.c.id == number).values(what=changed))
             count += 1
-    return count
+    return count + _forget_alerts(connection, job)
+
+
+def _forget_alerts(connection: Connection, job: str) -> int:
+    """Delete what is on record of alerts and silences whose labels name *job*: their names are made of them."""
+    query = select(events.c.id, events.c.what).where(events.c.kind.in_(("alert_changed", "silence_changed")))
+    about = [number for number, what in connection.execute(query).all() if _names(msgspec.json.decode(what), job)]
+    for number in about:
+        connection.execute(delete(events).where(events.c.id == number))
+    return len(about)
+
+
+def _names(what: dict[str, object], job: str) -> bool:
+    alert = what.get("alert")
+    labels = alert.get("labels") if isinstance(alert, dict) else what.get("matchers")
+    return isinstance(labels, dict) and job in labels.values()

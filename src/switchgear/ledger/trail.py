@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "EventPage", "TrailReader"]
 
 KINDS: Final[Mapping[str, str]] = {
+    "alert_changed": "an alert fires or is over, or somebody was told of it or knows of it",
     "attempts_imported": "attempts were added from a file",
     "attempts_pruned": "attempts older than is kept were deleted",
     "breaker_changed": "a circuit breaker went from one state to another",
@@ -36,6 +37,7 @@ KINDS: Final[Mapping[str, str]] = {
     "process_started": "a process opened the ledger to write to it",
     "process_stopped": "a process closed the ledger",
     "shadow_exceeded": "a rule that is only tried out would have refused a call",
+    "silence_changed": "for some alerts nobody is told for a time, or again they are",
     "sums_repaired": "wrong sums were put right",
 }
 """Every kind of entry, and what it says of itself where nobody gave a reason."""
@@ -102,6 +104,13 @@ class TrailReader:
         """Return the newest entry of *kind*, None if there is none."""
         found = self.page(kind=kind, limit=1).items
         return found[0] if found else None
+
+    def newest_each(self, kind: str) -> tuple[EventRow, ...]:
+        """Return the newest entry of *kind* about each subject, oldest first."""
+        newest = select(func.max(events.c.id)).where(events.c.kind == kind).group_by(events.c.subject)
+        query = _of_kind(kind).where(events.c.id.in_(newest)).order_by(events.c.id)
+        with reading(self._engine) as connection:
+            return tuple(map(_row, connection.execute(query).mappings()))
 
 
 def _of_kind(kind: str | None) -> Select[tuple[int, int, str, str, str]]:

@@ -6,9 +6,11 @@ import os
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
 
+from switchgear.alerts.desk import AlertDesk
 from switchgear.clients.governor import Governor
 from switchgear.config.effective import effective
 from switchgear.gateway.front import Front
+from switchgear.gateway.hosts import Hosts
 from switchgear.gateway.protocol import protocol_for
 from switchgear.gateway.proxy import Proxy
 from switchgear.gateway.serving import Counter
@@ -20,6 +22,7 @@ from switchgear.server.dashboard import watch
 from switchgear.server.parts import Parts
 from switchgear.version import __version__
 from switchgear.web.app import create_app
+from switchgear.web.auth.opening import open_sign_in
 from switchgear.web.deps import ProcessFacts, WebDeps
 
 if TYPE_CHECKING:
@@ -41,22 +44,27 @@ def compose(
     only: Side | None,
     data_path: DataPath,
     ending: Callable[[], bool],
+    anywhere: bool = False,
 ) -> Parts:
     """Open what *config* names and wire it; see *Server* for the arguments.
 
     Raises:
         LedgerError, StateError, ConfigError: something can't be opened, and nothing is left open.
     """
+    hosts = Hosts(config.server.hosts, anywhere=anywhere)
     if only == "dashboard":
-        return watch(config, clock=clock, origin=origin, ending=ending)
+        return watch(config, clock=clock, origin=origin, ending=ending, hosts=hosts)
     with ExitStack() as undo:
         governor = Governor(config, clock=clock)
         undo.callback(governor.close)
         proxy = Proxy(governor)
-        counter = Counter(governor) if data_path == "hot" else None
+        counter = Counter(governor, hosts=hosts) if data_path == "hot" else None
         keeping = housekeeping(governor)
         undo.callback(keeping.close)
         deps = _deps(governor, origin, ending, counter)
+        if deps.alerts is not None:
+            deps.alerts.start()
+            undo.callback(deps.alerts.close)
         control = cast("Any", create_app(deps, pages=only is None))
         undo.pop_all()
 
@@ -69,14 +77,18 @@ def compose(
     async def tick() -> None:
         await governor.atick()
         keeping.tick()
+        if deps.alerts is not None:
+            deps.alerts.tick()
 
     def close() -> None:
+        if deps.alerts is not None:
+            deps.alerts.close()
         keeping.close()
         governor.close()
 
     return Parts(
         governor=governor,
-        front=lambda start, stop: Front(proxy=proxy, control=control, start=start, stop=stop),
+        front=lambda start, stop: Front(proxy=proxy, control=control, start=start, stop=stop, hosts=hosts),
         config=lambda: governor.config,
         reload=deps.reload,
         tick=tick,
@@ -107,13 +119,19 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool],
         started_at=governor.clock.moment().wall,
         gate=governor,
         commands=governor,
+        sign_in=open_sign_in(governor.config.server, governor.clock),
         ending=ending,
         process=ProcessFacts(pid=os.getpid(), workers=governor.config.server.workers),
     )
 
+    if governor.config.alerts.enabled:
+        deps.alerts = _alerts(governor, collector)
+
     def adopt(config: Config) -> None:
         collector.adopt(config)
         deps.config = config
+        if deps.alerts is not None:
+            deps.alerts.adopt(config)
         if counter is not None:
             counter.adopt()
 
@@ -123,6 +141,21 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool],
         deps.reload = _reload(reloader, origin)
         deps.settings = lambda: effective(reloader.current)
     return deps
+
+
+def _alerts(governor: Governor, collector: MetricsCollector) -> AlertDesk:
+    server = governor.config.server
+    desk = AlertDesk(
+        governor.config,
+        collector=collector,
+        reader=governor.ledger.reader,
+        record=governor.ledger.record,
+        clock=governor.clock,
+        environ=os.environ,
+        link=f"http://{server.host}:{server.port}",
+    )
+    governor.bus.subscribe(desk.listen)
+    return desk
 
 
 def _reload(reloader: Reloader, origin: Origin) -> Callable[[str], ConfigChanged | None]:

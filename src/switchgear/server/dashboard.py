@@ -21,6 +21,7 @@ from switchgear.server.parts import Parts
 from switchgear.state.base import History
 from switchgear.version import __version__
 from switchgear.web.app import create_app
+from switchgear.web.auth.opening import open_sign_in
 from switchgear.web.deps import ProcessFacts, WebDeps
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from switchgear.clock import Clock, Moment
     from switchgear.config.model import Config
     from switchgear.gateway.asgi import Receive, Scope, Send
+    from switchgear.gateway.hosts import Hosts
     from switchgear.insight.sources import LiveNumbers
     from switchgear.server.parts import Origin
     from switchgear.state.base import AsyncState, BreakerView, BudgetView, LimitView
@@ -47,7 +49,7 @@ _NOT_LIVE: Final = HealthReason(
 )
 
 
-def watch(config: Config, *, clock: Clock, origin: Origin | None, ending: Callable[[], bool]) -> Parts:
+def watch(config: Config, *, clock: Clock, origin: Origin | None, ending: Callable[[], bool], hosts: Hosts) -> Parts:
     """Open the ledger of *config* for reading, and the shared state if there is one, and put pages on them.
 
     Raises:
@@ -62,6 +64,7 @@ def watch(config: Config, *, clock: Clock, origin: Origin | None, ending: Callab
             undo.callback(shared.close)
         deps = _deps(config, ledger, clock, shared)
         deps.ending = ending
+        deps.sign_in = open_sign_in(config.server, clock)
         if origin is not None:
             settings = effective(origin.current)
             deps.settings = lambda: settings
@@ -73,7 +76,7 @@ def watch(config: Config, *, clock: Clock, origin: Origin | None, ending: Callab
 
     return Parts(
         governor=None,
-        front=lambda start, stop: Front(proxy=_no_gateway, control=control, start=start, stop=stop),
+        front=lambda start, stop: Front(proxy=_no_gateway, control=control, start=start, stop=stop, hosts=hosts),
         config=lambda: config,
         reload=None,
         tick=nothing,

@@ -4,20 +4,42 @@ from __future__ import annotations
 
 import errno
 import socket
+from typing import TYPE_CHECKING
 
 from switchgear.errors import ConfigError
 from switchgear.gateway.loopback import is_loopback
 
-__all__ = ["listen", "require_guarded", "url_of"]
+if TYPE_CHECKING:
+    from switchgear.config.model import ServerConfig
+
+__all__ = ["listen", "require_guarded", "require_guards", "url_of"]
 
 
-def require_guarded(host: str, *, keys: bool, password: bool) -> None:
+def require_guards(server: ServerConfig, host: str, *, gateway: bool) -> None:
+    """Refuse *host* and the names of ``server.hosts`` unless what is there for others asks who they are.
+
+    Args:
+        server: says whether it does.
+        host: the address to listen on.
+        gateway: whether the gateway is served; pages alone need no keys.
+
+    Raises:
+        ConfigError: as *require_guarded*.
+    """
+    keys, password = server.require_keys or not gateway, server.users_file is not None
+    require_guarded(host, keys=keys, password=password)
+    for name in server.hosts:
+        require_guarded(name, keys=keys, password=password, setting="server.hosts")
+
+
+def require_guarded(host: str, *, keys: bool, password: bool, setting: str = "server.host") -> None:
     """Refuse to listen on *host* if others could reach it, and either way in is open.
 
     Args:
         host: a name or an address.
         keys: whether the gateway asks every caller for a Switchgear key.
         password: whether the dashboard and its API ask for a sign-in.
+        setting: where *host* is from.
 
     Raises:
         ConfigError: names *host*, and what is missing.
@@ -30,7 +52,7 @@ def require_guarded(host: str, *, keys: bool, password: bool) -> None:
         if not is_there
     ]
     msg = (
-        f"server.host {host}: this server has not got {' and '.join(missing)}, "
+        f"{setting} {host}: this server has not got {' and '.join(missing)}, "
         "so it listens on loopback addresses only (127.0.0.1, ::1, localhost)"
     )
     raise ConfigError(msg)

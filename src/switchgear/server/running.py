@@ -15,9 +15,10 @@ import uvicorn
 
 from switchgear.clock import MICROS, SystemClock
 from switchgear.errors import SwitchgearError
+from switchgear.gateway.loopback import is_loopback
 from switchgear.server.composing import compose
 from switchgear.server.lifecycle import Lifecycle, answering_the_cancelled
-from switchgear.server.listening import listen, require_guarded, url_of
+from switchgear.server.listening import listen, require_guards, url_of
 
 if TYPE_CHECKING:
     import socket
@@ -77,7 +78,7 @@ class Server:
         with ExitStack() as undo:
             if listener is None:
                 address = host if host is not None else config.server.host
-                require_guarded(address, keys=False, password=False)
+                require_guards(config.server, address, gateway=only != "dashboard")
                 listener = listen(address, config.server.port if port is None else port)
             undo.callback(listener.close)
             self._listener: Final = listener
@@ -88,6 +89,7 @@ class Server:
                 only=only,
                 data_path=data_path,
                 ending=lambda: self.is_ending,
+                anywhere=not is_loopback(listener.getsockname()[0]),
             )
             undo.pop_all()
         self.url: Final = url_of(listener)

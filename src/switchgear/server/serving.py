@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from switchgear.clock import MICROS, SystemClock
 from switchgear.errors import ConfigError
-from switchgear.server.listening import listen, require_guarded, url_of
+from switchgear.server.listening import listen, require_guards, url_of
 from switchgear.server.running import Server
 from switchgear.server.supervisor import Supervisor
 
@@ -59,7 +59,7 @@ def serve(
         return _serve(Server(config, host=host, port=port, origin=origin, only=only), announce)
     require_sharing(config, count)
     address = host if host is not None else config.server.host
-    require_guarded(address, keys=False, password=False)
+    require_guards(config.server, address, gateway=only != "dashboard")
     with listen(address, config.server.port if port is None else port) as listener:
         return _Fleet(origin, only, listener).run(count, lambda: announce(url_of(listener)))
 
@@ -114,7 +114,11 @@ class _Fleet:
     def _work(self, place: Place) -> int:
         """Serve in one of the processes."""
         origin = self._origin._replace(told=lambda: os.kill(self._parent, signal.SIGHUP))
-        server = Server(origin.current.config, origin=origin, only=self._only, listener=self._listener)
+        config = origin.current.config
+        if place.number > 1:
+            # One of the processes looks after alerts, or everybody would be told as often as there are processes.
+            config = config.model_copy(update={"alerts": config.alerts.model_copy(update={"enabled": False})})
+        server = Server(config, origin=origin, only=self._only, listener=self._listener)
         threading.Thread(target=_outlive, args=(place.parent, server), name="switchgear-parent", daemon=True).start()
         return _serve(server, lambda _: place.ready())
 

@@ -6,9 +6,10 @@ from fastapi import FastAPI
 
 from switchgear.web.api import install_api
 from switchgear.web.assets import STATIC_DIR, HashedFiles
+from switchgear.web.auth.door import Door
 from switchgear.web.deps import WebDeps
 from switchgear.web.origin import SameOrigin
-from switchgear.web.pages import install_pages
+from switchgear.web.pages import install_pages, install_sign_in
 from switchgear.web.problems import install_problems
 from switchgear.web.render import Pages
 from switchgear.web.security import SecurityHeaders
@@ -30,11 +31,14 @@ def create_app(deps: WebDeps, *, pages: bool = True) -> FastAPI:
         redoc_url=None,
     )
     rendered = Pages(deps)
-    install_problems(app, rendered.error)
+    answer = install_problems(app, rendered.error)
     install_api(app, deps)
+    install_sign_in(app, deps, rendered)
     if pages:
         install_pages(app, deps, rendered)
     app.mount("/static", HashedFiles(directory=STATIC_DIR), name="static")
+    if deps.sign_in is not None:
+        app.add_middleware(Door, sign_in=deps.sign_in, answer=answer)
     app.add_middleware(SameOrigin)
     app.add_middleware(ThemeSwitch)
     app.add_middleware(SecurityHeaders)

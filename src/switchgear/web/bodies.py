@@ -32,8 +32,10 @@ async def read_json(request: Request, kind: type[Body]) -> Body:
         raise Problem(400, f"The body is not valid: {error}. Valid keys: {', '.join(valid)}.", valid=valid) from None
 
 
-async def read_form(request: Request, *names: str) -> dict[str, str]:
+async def read_form(request: Request, *names: str, verbatim: tuple[str, ...] = ()) -> dict[str, str]:
     """Return the fields of a form, each of *names*; what was not filled in is ''.
+
+    Blanks around a value are taken off, but not of *verbatim*.
 
     Raises:
         Problem: 413, 415, or 400 for a field that is not in *names* or is given twice.
@@ -47,7 +49,7 @@ async def read_form(request: Request, *names: str) -> dict[str, str]:
     found = dict(pairs)
     if len(found) != len(pairs) or not found.keys() <= set(names):
         raise Problem(400, f"The form has other fields than {', '.join(names)}.", valid=list(names))
-    return {name: found.get(name, "").strip() for name in names}
+    return {name: found.get(name, "") if name in verbatim else found.get(name, "").strip() for name in names}
 
 
 def _type(request: Request) -> str:

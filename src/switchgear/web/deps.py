@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from switchgear.alerts.desk import AlertDesk
 from switchgear.clock import Clock
 from switchgear.config.effective import Setting
 from switchgear.config.model import Config
@@ -14,6 +15,7 @@ from switchgear.events import ConfigChanged
 from switchgear.governor.gate import Gate
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.insight.sources import CostLedger
+from switchgear.web.auth.sign_in import SignIn
 from switchgear.web.commands import Commands
 
 __all__ = ["ProcessFacts", "WebDeps"]
@@ -44,6 +46,8 @@ class WebDeps(msgspec.Struct, kw_only=True):
         ending: returns whether the process is about to end, so that streams end too.
         process: what there is to say of the process that answers.
         commands: what people may change; None: this dashboard only reads.
+        alerts: who looks after alerts; None: this process does not.
+        sign_in: who asks those for a password that come here; None: nobody does.
     """
 
     collector: MetricsCollector
@@ -58,6 +62,8 @@ class WebDeps(msgspec.Struct, kw_only=True):
     ending: Callable[[], bool] = bool
     process: ProcessFacts = ProcessFacts()
     commands: Commands | None = None
+    alerts: AlertDesk | None = None
+    sign_in: SignIn | None = None
 
     @property
     def zone(self) -> ZoneInfo:

@@ -52,8 +52,8 @@ def problem_response(
     return JSONResponse({**body, **(extra or {})}, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def install_problems(app: FastAPI, error_page: ErrorPage) -> None:
-    """Make every error of *app*, its own and the framework's, one of the two shapes."""
+def install_problems(app: FastAPI, error_page: ErrorPage) -> Callable[..., Response]:
+    """Make every error of *app*, its own and the framework's, one of the two shapes; return what makes it."""
 
     def answer(
         request: Request,
@@ -103,6 +103,7 @@ def install_problems(app: FastAPI, error_page: ErrorPage) -> None:
     app.add_exception_handler(LedgerError, on_ledger)
     app.add_exception_handler(StateError, on_state)
     app.add_exception_handler(Exception, on_bug)
+    return answer
 
 
 def _is_for_people(request: Request) -> bool:

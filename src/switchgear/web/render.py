@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from switchgear.web import format as formats
 from switchgear.web import words
 from switchgear.web.assets import Assets
+from switchgear.web.auth.door import who
 from switchgear.web.deps import WebDeps
 from switchgear.web.theme import THEMES, theme_of
 
@@ -24,6 +25,17 @@ _NAV: Final = (
     ("/budgets", "Budgets"),
     ("/usage", "Usage"),
     ("/calls", "Calls"),
+    ("/alerts", "Alerts"),
+)
+
+_OPERATOR_NAV: Final = (
+    ("/-/doctor", "Doctor", "What could be wrong, and what to do about it"),
+    ("/-/config", "Configuration", "Every value in force and where it is from"),
+    ("/-/prices", "Prices", "The price list, and models without a price"),
+    ("/-/keys", "Keys", "Who may use the gateway, and for what"),
+    ("/-/audit", "Audit trail", "Who changed what, when and why"),
+    ("/-/versions", "Versions", "What this process is made of"),
+    ("/-/patterns", "Patterns", "Every widget in every state"),
 )
 
 
@@ -57,10 +69,12 @@ class Pages:
         self._environment.globals.update(
             asset=Assets().url,
             nav=_NAV,
+            operator_nav=_OPERATOR_NAV,
             themes=THEMES,
             version=deps.version,
             health_words=words.HEALTH_WORDS,
             budget_words=words.BUDGET_WORDS,
+            severity_words=words.SEVERITY_WORDS,
         )
         self._environment.globals["parts"] = self._environment.get_template("parts.html").module
 
@@ -69,7 +83,13 @@ class Pages:
         return self._response(
             template,
             http_status,
-            {"path": request.url.path, "theme": theme_of(request), "query": str(request.query_params), **context},
+            {
+                "path": request.url.path,
+                "user": who(request),
+                "theme": theme_of(request),
+                "query": str(request.query_params),
+                **context,
+            },
         )
 
     def fragment(self, template: str, **context: object) -> Response:

@@ -8,6 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from switchgear.calls import CallStatus, Reason
+from switchgear.config.alerting import Severity
 from switchgear.insight.metrics import BudgetMetrics, BudgetState, CircuitBreakerMetrics, HealthStatus
 from switchgear.insight.outcomes import OUTCOMES, Outcome
 from switchgear.insight.rule_item import RuleItem, RuleVerdict
@@ -15,12 +16,16 @@ from switchgear.ledger.views import CallRow
 from switchgear.web.format import duration
 
 __all__ = [
+    "BREAKER_WORDS",
     "BUDGET_WORDS",
     "HEALTH_WORDS",
+    "SEVERITY_WORDS",
+    "VERDICT_WORDS",
     "Badge",
     "breaker_badge",
     "breaker_story",
     "budget_title",
+    "call_badge",
     "outcome_badge",
     "outcome_words",
     "rule_badge",
@@ -50,7 +55,13 @@ BUDGET_WORDS: Final[dict[BudgetState, Badge]] = {
     "exceeded": Badge("crit", "Exceeded"),
 }
 
-_BREAKERS: Final = {
+SEVERITY_WORDS: Final[dict[Severity, Badge]] = {
+    "info": Badge("idle", "Info"),
+    "warning": Badge("warn", "Warning"),
+    "critical": Badge("crit", "Critical"),
+}
+
+BREAKER_WORDS: Final = {
     "closed": Badge("ok", "Closed"),
     "open": Badge("crit", "Open"),
     "half_open": Badge("probe", "Probing"),
@@ -77,7 +88,7 @@ _REASONS: Final[dict[Reason, str]] = {
 }
 
 
-_VERDICTS: Final[dict[RuleVerdict, Badge]] = {
+VERDICT_WORDS: Final[dict[RuleVerdict, Badge]] = {
     "pass": Badge("ok", "Passed"),
     "wait": Badge("warn", "Waited"),
     "refuse": Badge("crit", "Refused"),
@@ -87,7 +98,7 @@ _VERDICTS: Final[dict[RuleVerdict, Badge]] = {
 
 def breaker_badge(breaker: CircuitBreakerMetrics) -> Badge:
     """Return the state of *breaker* in a word."""
-    return _BREAKERS[breaker.state]
+    return BREAKER_WORDS[breaker.state]
 
 
 def breaker_story(breaker: CircuitBreakerMetrics, now: dt.datetime) -> str:
@@ -114,13 +125,18 @@ def outcome_words(outcome: Outcome) -> str:
 
 def outcome_badge(row: CallRow) -> Badge:
     """Return how an attempt ended, with the kind of rule that refused it."""
-    badge = _OUTCOMES[row.status]
-    return Badge(badge.tone, _REASONS[row.refused_by]) if row.refused_by else badge
+    return call_badge(row.status, row.refused_by)
+
+
+def call_badge(status: CallStatus, refused_by: Reason | None) -> Badge:
+    """Return a status in a word, with the kind of rule that refused."""
+    badge = _OUTCOMES[status]
+    return Badge(badge.tone, _REASONS[refused_by]) if refused_by else badge
 
 
 def rule_badge(rule: RuleItem) -> Badge:
     """Return what a rule said to a call, in a word."""
-    return _VERDICTS[rule.verdict]
+    return VERDICT_WORDS[rule.verdict]
 
 
 def budget_title(budget: BudgetMetrics) -> str:

@@ -1,3 +1,3 @@
-"""What ``switchgear doctor`` looks at, one file a concern. A check reads, and changes nothing."""
+"""What ``switchgear doctor`` looks at beside ``insight.checks``: what is around Switchgear on this machine."""
 
 from __future__ import annotations

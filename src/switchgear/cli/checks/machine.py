@@ -1,38 +1,24 @@
-"""What is around Switchgear: clock, port, optional packages."""
+"""What is around Switchgear: port, optional packages."""
 
 from __future__ import annotations
 
-import datetime as dt
 import socket
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from switchgear.cli.checks.finding import Finding
 from switchgear.cli.errors import UnreachableError
 from switchgear.cli.fetch import fetch
 from switchgear.cli.serve import SERVER_PACKAGES
 from switchgear.cli.settings import address
+from switchgear.insight.checks.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from switchgear.clock import Clock
     from switchgear.config.model import Config
 
-__all__ = ["check_clock", "check_extras", "check_port"]
-
-_BUILT: Final = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
-
-
-def check_clock(clock: Clock) -> Iterator[Finding]:
-    """Budgets and reports are cut by the calendar: a wrong clock books money on the wrong day."""
-    now = dt.datetime.fromtimestamp(clock.now(), dt.UTC)
-    if now < _BUILT:
-        text = f"it is {now:%Y-%m-%d} by this machine, before this version was made"
-        yield Finding("fail", "clock", text, "set the time of this machine (timedatectl)")
-    else:
-        yield Finding("ok", "clock", f"{now:%Y-%m-%d %H:%M:%S} UTC")
+__all__ = ["check_extras", "check_port"]
 
 
 def check_port(config: Config) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter
 
 from switchgear.web.api import (
+    alerts,
     breakers,
     budgets,
     calls,
@@ -46,6 +47,7 @@ _NOUNS = (
     explain,
     events,
     keys,
+    alerts,
     config,
     probes,
 )

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from switchgear.config.model import BudgetConfig
 from switchgear.events import BudgetChanged
 from switchgear.insight.metrics import BudgetMetrics
+from switchgear.web.auth.door import actor
 from switchgear.web.bodies import read_json
 from switchgear.web.commands import change_budget
 from switchgear.web.deps import WebDeps
@@ -62,7 +63,13 @@ def add_routes(router: APIRouter, deps: WebDeps) -> None:
         change = await read_json(request, BudgetChange)
         unit = next((unit_of(budget) for budget in deps.config.budgets if budget.name == name), "usd")
         made = await run_in_threadpool(
-            change_budget, deps.commands, name, unit=unit, limit=change.limit, by=change.by, note=change.note
+            change_budget,
+            deps.commands,
+            name,
+            unit=unit,
+            limit=change.limit,
+            by=actor(request, change.by),
+            note=change.note,
         )
         return answer(made)
 

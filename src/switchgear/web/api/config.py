@@ -12,6 +12,7 @@ from starlette.responses import Response
 from switchgear.config.effective import Setting
 from switchgear.errors import ConfigError
 from switchgear.gateway.loopback import is_loopback
+from switchgear.web.auth.door import actor, who
 from switchgear.web.deps import WebDeps
 from switchgear.web.problems import Problem
 from switchgear.web.queries import NoQuery, read_query
@@ -70,7 +71,7 @@ def add_routes(router: APIRouter, deps: WebDeps) -> None:
         if deps.reload is None:
             raise Problem(503, "This process can't take over another configuration; one that serves the gateway can.")
         try:
-            change = deps.reload("api")
+            change = deps.reload(actor(request, "api"))
         except ConfigError as error:
             problems = str(error).splitlines()
             raise Problem(
@@ -86,4 +87,5 @@ def _is_meant(request: Request) -> bool:
 
 
 def _is_from_here(request: Request) -> bool:
-    return request.client is not None and is_loopback(request.client.host)
+    """Whether it comes from this machine, or from somebody who has said who they are."""
+    return who(request) is not None or (request.client is not None and is_loopback(request.client.host))

@@ -18,7 +18,7 @@ from switchgear.web.queries import NoQuery, instant, query_parameters, read_quer
 from switchgear.web.questions import Format, csv_answer, documented_with_csv
 from switchgear.web.respond import answer
 
-__all__ = ["BODIES", "add_routes"]
+__all__ = ["BODIES", "EventQuery", "add_routes", "event_page"]
 
 BODIES: Final = (EventList, EventItem)
 
@@ -63,7 +63,7 @@ def add_routes(router: APIRouter, deps: WebDeps) -> None:
         if _STREAM in request.headers.get("accept", ""):
             lines = streams.open(request.headers.get("last-event-id"), kind=query.kind)
             return StreamingResponse(lines, media_type=_STREAM, headers={"X-Accel-Buffering": "no"})
-        page = _page(deps, query)
+        page = event_page(deps, query)
         if query.format == "csv":
             return csv_answer(events_csv(map(EventItem.of, page.items)), "events")
         return answer(EventList.of(page))
@@ -75,11 +75,16 @@ def add_routes(router: APIRouter, deps: WebDeps) -> None:
         openapi_extra=query_parameters(EventQuery),
     )
     def events_as_csv(request: Request) -> Response:
-        page = _page(deps, read_query(request, EventQuery))
+        page = event_page(deps, read_query(request, EventQuery))
         return csv_answer(events_csv(map(EventItem.of, page.items)), "events")
 
 
-def _page(deps: WebDeps, query: EventQuery) -> EventPage:
+def event_page(deps: WebDeps, query: EventQuery) -> EventPage:
+    """Return the page of the audit trail that *query* asks for.
+
+    Raises:
+        Problem: 400; no date, or *after* is no cursor that a page gave.
+    """
     since, until = instant("from", query.since, deps.zone), instant("to", query.until, deps.zone, end=True)
     try:
         return deps.reader.trail.page(kind=query.kind, since=since, until=until, limit=query.limit, after=query.after)

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter
 
-from switchgear.web.pages import budgets, calls, overview, services, usage
+from switchgear.web.pages import (
+    alerts,
+    budgets,
+    calls,
+    operator,
+    overview,
+    services,
+    shells,
+    sign_in,
+    traces,
+    usage,
+)
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -14,12 +25,19 @@ if TYPE_CHECKING:
     from switchgear.web.deps import WebDeps
     from switchgear.web.render import Pages
 
-__all__ = ["install_pages"]
+__all__ = ["install_pages", "install_sign_in"]
 
 
 def install_pages(app: FastAPI, deps: WebDeps, pages: Pages) -> None:
     """Add every page; they are for people, so they are not in the OpenAPI document."""
     router = APIRouter(include_in_schema=False)
-    for noun in (overview, services, budgets, usage, calls):
+    for noun in (overview, services, budgets, usage, calls, alerts, traces, shells, operator):
         noun.add_routes(router, deps, pages)
+    app.include_router(router)
+
+
+def install_sign_in(app: FastAPI, deps: WebDeps, pages: Pages) -> None:
+    """Add the way in, which a server without other pages has as well."""
+    router = APIRouter(include_in_schema=False)
+    sign_in.add_routes(router, deps, pages)
     app.include_router(router)

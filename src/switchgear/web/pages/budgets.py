@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from switchgear.config.model import BudgetConfig
 from switchgear.insight.outlook_memory import ForecastMemory
 from switchgear.web.api.budgets import unit_of
+from switchgear.web.auth.door import actor, may_change
 from switchgear.web.bodies import read_form
 from switchgear.web.commands import change_budget
 from switchgear.web.deps import WebDeps
@@ -46,6 +47,7 @@ def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
         query = read_query(request, BudgetQuery)
         accounts = [each for each in deps.collector.budgets() if each.name == name]
         context = budget_context(deps, config, accounts, query)
+        context["editable"] &= may_change(request)
         return pages.page(request, "budget.html", health=deps.collector.health(), **context)
 
     @router.post("/budgets/{name}/limit")
@@ -62,7 +64,7 @@ def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
             name,
             unit=unit_of(config),
             limit=form["limit"],
-            by="dashboard",
+            by=actor(request, "dashboard"),
             note=form["note"],
         )
         # The name is one of the configuration, and quoted: the way back can't lead elsewhere.

@@ -27,12 +27,12 @@ def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
     @router.get("/")
     def overview(request: Request) -> Response:
         snapshot = deps.collector.snapshot()
-        context = _health_part(snapshot) | _metrics_part(deps, snapshot, request)
+        context = _health_part(deps, snapshot) | _metrics_part(deps, snapshot, request)
         return pages.page(request, "overview.html", **context)
 
     @router.get("/partials/service-health")
     def service_health() -> Response:
-        return pages.fragment("fragments/service_health.html", **_health_part(deps.collector.snapshot()))
+        return pages.fragment("fragments/service_health.html", **_health_part(deps, deps.collector.snapshot()))
 
     @router.get("/partials/metrics-dashboard")
     def metrics_dashboard(request: Request) -> Response:
@@ -40,7 +40,7 @@ def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
         return pages.fragment("fragments/metrics_dashboard.html", **context)
 
 
-def _health_part(snapshot: MetricsSnapshot) -> dict[str, Any]:
+def _health_part(deps: WebDeps, snapshot: MetricsSnapshot) -> dict[str, Any]:
     limits: dict[str, list[RateLimitMetrics]] = {breaker.service: [] for breaker in snapshot.breakers}
     for limit in snapshot.limits:
         limits.setdefault(limit.service, []).append(limit)
@@ -48,6 +48,7 @@ def _health_part(snapshot: MetricsSnapshot) -> dict[str, Any]:
         "health": snapshot.health,
         "breakers": {breaker.service: breaker for breaker in snapshot.breakers},
         "limits": limits,
+        "firing": 0 if deps.alerts is None else deps.alerts.firing,
     }
 
 

@@ -69,7 +69,7 @@
     announce();
     show();
   });
-  document.addEventListener("htmx:response:error", (event) => failed(event, String(event.detail.ctx.response.status)));
+  document.addEventListener("htmx:response:error", (event) => failed(event, event.detail.ctx.response.status === 401 ? "signed out" : String(event.detail.ctx.response.status)));
   document.addEventListener("htmx:error", (event) => failed(event, "no answer"));
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) for (const poller of pollers) poller.dispatchEvent(new CustomEvent("every"));

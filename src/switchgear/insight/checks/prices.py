@@ -6,7 +6,7 @@ import datetime as dt
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
-from switchgear.cli.checks.finding import Finding
+from switchgear.insight.checks.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

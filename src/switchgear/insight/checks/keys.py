@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from switchgear.cli.checks.finding import Finding
+from switchgear.insight.checks.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

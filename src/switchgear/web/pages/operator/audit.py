@@ -1,0 +1,50 @@
+"""``/-/audit``: who changed what, when and why."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from switchgear.insight.event_item import EventItem
+from switchgear.ledger.trail import KINDS
+from switchgear.web.api.events import EventQuery, event_page
+from switchgear.web.deps import WebDeps
+from switchgear.web.queries import read_query
+from switchgear.web.render import Pages
+
+__all__ = ["add_routes"]
+
+
+def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
+    """Add the page."""
+
+    @router.get("/-/audit")
+    def audit(request: Request) -> Response:
+        query = read_query(request, EventQuery)
+        page = event_page(deps, query)
+        pairs = {"kind": query.kind, "from": query.since, "to": query.until}
+        given = {key: value for key, value in pairs.items() if value}
+        paging = given | ({"limit": str(query.limit)} if "limit" in query.model_fields_set else {})
+        return pages.page(
+            request,
+            "operator/audit.html",
+            health=deps.collector.health(),
+            items=[EventItem.of(row) for row in page.items],
+            given=pairs,
+            filtered=bool(given),
+            kinds=sorted(KINDS),
+            fact=_fact,
+            csv="/api/events.csv?" + urlencode(given),
+            older=f"/-/audit?{urlencode({**paging, 'after': page.next})}" if page.next else None,
+            newest=f"/-/audit?{urlencode(paging)}" if query.after else None,
+        )
+
+
+def _fact(value: object) -> str:
+    if not isinstance(value, dict):
+        return str(value)
+    changes = {name: each for name, each in value.items() if isinstance(each, dict)}
+    return "; ".join(f"{name}: {each.get('old')} to {each.get('new')}" for name, each in changes.items())
