@@ -68,8 +68,23 @@ class Bench:
             return self.state.admit(request, self.now, slot)
         return self._loop.run_until_complete(self.state.aadmit(request, self.now, slot))
 
-    def explain(self, *, budgets: tuple[Account, ...] = (), cost: int | None = 0, tokens: int = 0) -> Explanation:
-        request = AdmissionRequest(service="openai", tokens=tokens, cost=cost, accounts=budgets, max_wait_us=0)
+    def explain(
+        self,
+        *,
+        budgets: tuple[Account, ...] = (),
+        cost: int | None = 0,
+        tokens: int = 0,
+        max_wait: float = 0.0,
+        scopes: tuple[str, ...] = (),
+    ) -> Explanation:
+        request = AdmissionRequest(
+            service="openai",
+            tokens=tokens,
+            cost=cost,
+            accounts=budgets,
+            max_wait_us=round(max_wait * MICROS),
+            scopes=scopes,
+        )
         if self._loop is None:
             return self.state.explain(request, self.now)
         return self._loop.run_until_complete(self.state.aexplain(request, self.now))

@@ -91,6 +91,10 @@ CASES: dict[str, tuple[bytes, bytes]] = {
     "until the end": (ask(), b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + ANSWER),
     "gzip": (ask(), head("200 OK", gzip.compress(ANSWER, mtime=0), JSON, "Content-Encoding: gzip")),
     "hints first": (ask(), b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + head("200 OK", ANSWER, JSON)),
+    "bytes above ASCII": (
+        ask(head="X-Name: caf\u00e9\r\n"),
+        head("200 OK", ANSWER, JSON, "X-Place: caf\u00e9"),
+    ),
     "an error": (ask(), head("429 Too Many Requests", b'{"error":{}}', JSON, "Retry-After: 1")),
     "an empty error": (ask(), head("503 Service Unavailable", b"")),
     "a redirect": (ask(), head("302 Found", b"", "Location: http://elsewhere.test/")),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from switchgear.governor.gate import Gate
     from switchgear.governor.headers import Headers
 
-__all__ = ["CALLER", "FAULTS", "answered", "arrived", "attempts_of", "onward", "raw_headers"]
+__all__ = ["CALLER", "FAULTS", "answered", "arrived", "attempts_of", "coded", "onward", "raw_headers"]
 
 CALLER: Final = "switchgear.caller"
 """The extension of a request that says who makes it, a *Caller*; without it, nobody that we know."""
@@ -65,7 +65,7 @@ def onward(exchange: Exchange, request: httpx2.Request, *, asked: str, left_us: 
     if left_us is not None and "timeout" in extensions:
         extensions["timeout"] = _within(extensions["timeout"], max(0, left_us) / MICROS)
     headers = [("host", url.netloc.decode("ascii")), *exchange.headers]
-    return httpx2.Request(request.method, url, headers=headers, content=exchange.body, extensions=extensions)
+    return httpx2.Request(request.method, url, headers=coded(headers), content=exchange.body, extensions=extensions)
 
 
 def arrived(response: httpx2.Response, source: object) -> Arrival:
@@ -76,7 +76,12 @@ def arrived(response: httpx2.Response, source: object) -> Arrival:
 def answered(answer: Answer, stream: httpx2.SyncByteStream | httpx2.AsyncByteStream) -> httpx2.Response:
     """Return *answer*, with *stream* as its body, as a response."""
     extensions = {} if answer.source is None else answer.source.extensions
-    return httpx2.Response(answer.status, headers=answer.headers, stream=stream, extensions=extensions)
+    return httpx2.Response(answer.status, headers=coded(answer.headers), stream=stream, extensions=extensions)
+
+
+def coded(headers: Headers) -> list[tuple[bytes, bytes]]:
+    """Return *headers* as they go over the wire: values may have any byte, and httpx2 takes text for ASCII."""
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
 
 
 def raw_headers(message: httpx2.Request | httpx2.Response) -> Headers:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import httpx2
 
 from switchgear.clients.journey import Arrival
-from switchgear.clients.requests import raw_headers
+from switchgear.clients.requests import coded, raw_headers
 from switchgear.gateway import faults
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class ProxiedUpstream:
         one = httpx2.Request(
             request.method,
             self._origin.copy_with(raw_path=target),
-            headers=[("host", self._origin.netloc.decode("ascii")), *request.headers],
+            headers=coded([("host", self._origin.netloc.decode("ascii")), *request.headers]),
             content=body if isinstance(body, bytes) else _pieces(body),
             extensions={
                 "target": target,
