@@ -89,8 +89,9 @@ class Counter:
         return None
 
     def kind_of(self, service: str) -> Kind:
-        """Return the kind of *service*."""
-        return self._gate.config.services[service].kind
+        """Return the kind of *service*; one that was taken out of the configuration meanwhile has none of its own."""
+        config = self._gate.config.services.get(service)
+        return "http" if config is None else config.kind
 
     async def answer(self, request: Inbound) -> Answer:
         """Return the answer to *request*; its body is bytes, or an *AsyncStream* that must be closed."""
