@@ -44,7 +44,7 @@ docs: setup ## check that docs/ says what the code does
 	$(BIN)/pytest -m docs
 
 lock: setup ## pin today's newest compatible releases in constraints.txt
-	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --all-extras --group audit --group dev --universal --python-version 3.11 \
 	    --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade --quiet --output-file constraints.txt
 
 clean: ## remove what these commands made, .venv too
