@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 import zoneinfo
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -66,6 +67,8 @@ def problems_in(config: Config) -> Iterator[Problem]:
     """Yield everything in *config* that has the right type and is wrong all the same."""
     yield from _time_zone(config.server.reporting_timezone)
     yield from _hosts(config.server.hosts)
+    if config.server.client_timeout == 0:
+        yield Problem(("server", "client_timeout"), "must be longer than 0s")
     yield from _ledger(config.ledger.url)
     yield from _state(config.state)
     for name, service in config.services.items():
@@ -135,9 +138,11 @@ def _service(
         near = nearest(name, PRESETS)
         if service.kind != "http" or near:
             yield Problem(path, "base_url is missing, and no built-in service has this name", near)
+    yield from _trust((*path, "ca_file"), service.ca_file)
     yield from _key(path, service)
     for key in (
         "timeout",
+        "connect_timeout",
         "first_token_timeout",
         "stall_timeout",
         "breaker.recovery_timeout",
@@ -186,6 +191,15 @@ def _key(path: KeyPath, service: ServiceConfig) -> Iterator[Problem]:
     if not _VARIABLE.fullmatch(service.api_key_env):
         # What stands there may be the key itself, so it is not repeated.
         yield Problem((*path, "api_key_env"), "must be the name of an environment variable, not a key")
+
+
+def _trust(path: KeyPath, ca_file: str | None) -> Iterator[Problem]:
+    if ca_file is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            why = "has no certificate in PEM" if isinstance(error, ssl.SSLError) else f"can't be read: {error.strerror}"
+            yield Problem(path, f"{shown(ca_file)} {why}")
 
 
 def _above_zero(path: KeyPath, service: ServiceConfig) -> Iterator[Problem]:
