@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.web.browsing import ARTEFACTS, open_page, violations
-from tests.web.conftest import MICROS
+
+from switchgear.clock import MICROS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
