@@ -8,7 +8,9 @@ import zoneinfo
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from switchgear import plugins
 from switchgear.config.alert_checks import alert_problems
+from switchgear.config.kinds import KINDS, kind_problems
 from switchgear.config.model import CALENDAR_PERIODS
 from switchgear.config.presets import PRESETS
 from switchgear.config.problems import Problem, nearest, shown
@@ -109,6 +111,7 @@ def _state(state: StateConfig) -> Iterator[Problem]:
         try:
             parts = urlsplit(state.url)
             is_shared = parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and parts.port != 0
+            is_shared = is_shared or parts.scheme in plugins.names("switchgear.states")
         except ValueError:
             is_shared = False
         if not is_shared:
@@ -127,6 +130,7 @@ def _service(
         yield Problem(path, "this name belongs to a page of the dashboard or to the API; choose another")
     elif not _SERVICE_NAME.fullmatch(name):
         yield Problem(path, "a service's name is made of a-z, 0-9, _ and -, and begins with a letter or digit")
+    yield from kind_problems((*path, "kind"), service.kind, KINDS, "switchgear.dialects")
     if service.base_url is not None:
         yield from _address((*path, "base_url"), service.base_url)
     elif name not in PRESETS:

@@ -25,7 +25,8 @@ __all__ = [
 ]
 
 Positive = Annotated[StrictInt, Field(gt=0)]
-Kind = Literal["openai", "anthropic", "http"]
+Kind = StrictStr
+"""``openai``, ``anthropic``, ``http``, or the name of an entry point among ``switchgear.dialects``."""
 CALENDAR_PERIODS: Final = ("total", "hour", "day", "week", "month")
 
 
