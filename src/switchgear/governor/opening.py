@@ -19,6 +19,7 @@ from switchgear.ledger import Ledger
 from switchgear.ledger.housekeeping import Housekeeping
 from switchgear.policies.pricing import PriceBook, PriceSource
 from switchgear.state.memory import MemoryState
+from switchgear.wire.dialects import dialect_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,9 +54,11 @@ def open_parts(config: Config, clock: Clock, environ: Mapping[str, str]) -> Part
     Raises:
         LedgerError: the ledger can't be opened.
         StateError: the shared state can't be reached, or will not let us.
-        ConfigError: a key file can't be read, or the server of a shared state drops keys.
+        ConfigError: a key file can't be read, a plugin can't be imported, or the server of a shared state drops keys.
     """
     keys = provider_keys(config, environ)
+    for service in config.services.values():
+        dialect_for(service.kind, "/")  # a plugin that is broken is told now, not at the first call
     ledger = Ledger.open(
         config.ledger.url, clock=clock, durability=config.ledger.durability, on_error=config.ledger.on_error
     )
