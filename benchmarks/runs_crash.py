@@ -73,7 +73,12 @@ def work(folder: str, name: str, url: str, database: str) -> None:
     """Be a worker until somebody says otherwise."""
     with opened(folder, name, url) as governor:
         Service.client = governor.async_http_client("llm")
-        settings: dict[str, Any] = {"url": database, "heartbeat": "100ms", "dead_after": "2s", "files": f"{folder}/files"}
+        settings: dict[str, Any] = {
+            "url": database,
+            "heartbeat": "100ms",
+            "dead_after": "2s",
+            "files": f"{folder}/files",
+        }
         with Runner(governor, pipelines=[asking], **settings):
             print("ready", flush=True)
             signal.sigwait({signal.SIGTERM})
@@ -190,7 +195,13 @@ def measure(*, runs: int, kills: int, workers: int, seed: int, database: str | N
             sandbox.wait_until(lambda stats: stats.under_way == 0)
             findings = judged(folder, names, runner, submitted, sandbox.stats().received)
             runner.close()
-        return {"kills": done, "workers": workers, "seed": seed, "seconds": round(time.monotonic() - began, 1), **findings}
+        return {
+            "kills": done,
+            "workers": workers,
+            "seed": seed,
+            "seconds": round(time.monotonic() - began, 1),
+            **findings,
+        }
 
 
 def main() -> int:

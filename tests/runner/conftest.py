@@ -43,9 +43,9 @@ def governor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Governor]:
 def opened(governor: Governor, tmp_path_factory: pytest.TempPathFactory) -> Opener:
     """Return what opens a runner of its own database."""
 
-    def open_runner(*pipelines: Pipeline[..., Any], folder: Path | None = None, **settings: Any) -> Runner:
+    def open_runner(*pipelines: Pipeline[..., Any], folder: Path | None = None, drain: str = "2s") -> Runner:
         where = folder if folder is not None else tmp_path_factory.mktemp("runs")
-        settings = {"heartbeat": "50ms", "dead_after": "2s", "drain": "2s"} | settings
-        return Runner(governor, url=f"sqlite:///{where}/runs.db", pipelines=pipelines, **settings)
+        url = f"sqlite:///{where}/runs.db"
+        return Runner(governor, url=url, pipelines=pipelines, heartbeat="50ms", dead_after="2s", drain=drain)
 
     return open_runner

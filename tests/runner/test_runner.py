@@ -26,7 +26,6 @@ from switchgear.runner import (
     running_layer,
 )
 
-
 Opener = Callable[..., Runner]
 
 

@@ -29,6 +29,14 @@ _ONE: Final = threading.Lock()
 """DBOS is one to a process."""
 
 
+def _worth_telling(record: logging.LogRecord) -> bool:
+    """Leave out that a parked execution has ended: DBOS calls that an error."""
+    from dbos import error
+
+    raised = record.exc_info[1] if record.exc_info else None
+    return not isinstance(raised, error.DBOSAwaitedWorkflowCancelledError)
+
+
 class Executor(Protocol):
     """Who really runs what DBOS has on record, by its name of it."""
 
@@ -68,7 +76,7 @@ class Engine:
             msg = "there is a runner in this process already"
             raise RunnerError(msg)
         try:
-            logging.getLogger("dbos").setLevel(logging.ERROR)
+            logging.getLogger("dbos").addFilter(_worth_telling)
             DBOS(
                 config={
                     "name": "switchgear",
