@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 from switchgear.clock import Moment
 
 if TYPE_CHECKING:
+    import asyncio
     import threading
 
     from switchgear.clock import Clock

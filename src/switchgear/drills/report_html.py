@@ -34,28 +34,29 @@ footer { margin-top: 36px; color: var(--quiet); font-size: 13px; }
 @media print { body { padding: 0; max-width: none; } tr { break-inside: avoid; } h2 { break-after: avoid; } }
 """
 
-_WORDS: Final = {"passed": "✓ passed", "failed": "✗ failed", "not_run": "– not run"}
+_WORDS: Final = {"passed": "✓ passed", "failed": "✗ failed", "not_run": "○ not run"}
 """Never a colour alone: a word and a glyph say the same."""
 
 
 def report_html(report: Report, promises: dict[str, str]) -> str:
     """Return *report* as a whole HTML document; *promises* says for each scenario what it checks."""
     digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'"
     against = "servers of its own" if report.against is None else escape(report.against)
+    made_by = f"Switchgear {report.version}, Python {report.python}, {report.machine}"
     return "\n".join(
         (
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8">',
-            f"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-{digest}'\">",
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             "<title>Drills - Switchgear</title>",
             f"<style>{_STYLE}</style></head><body><main>",
             "<h1>Drills</h1>",
-            f"<p>{escape(report.at)}, Switchgear {escape(report.version)}, Python {escape(report.python)},"
-            f" {escape(report.machine)}, against {against}{', quick' if report.quick else ''}</p>",
+            f"<p>{escape(report.at)}, {escape(made_by)}, against {against}{', quick' if report.quick else ''}</p>",
             _summary(report),
             *(_section(result, promises.get(result.scenario, "")) for result in report.results),
-            "</main><footer>Made by <code>switchgear drill</code>. A scenario that was not run has proven nothing.</footer>",
+            "</main><footer>Made by <code>switchgear drill</code>. What was not run has proven nothing.</footer>",
             "</body></html>\n",
         )
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from switchgear.clock import Clock
     from switchgear.drills.catalogue import Scenario
+    from switchgear.drills.verdict import Check
 
 __all__ = ["report_of", "run"]
 
@@ -35,7 +36,8 @@ def run(scenario: Scenario, *, clock: Clock, quick: bool, say: Callable[[str], o
         say: is told what it does now.
     """
     began = clock.monotonic()
-    checks, reason = [], None
+    checks: list[Check] = []
+    reason: str | None = None
     try:
         with (
             tempfile.TemporaryDirectory(prefix="switchgear-drill-") as folder,
@@ -44,7 +46,7 @@ def run(scenario: Scenario, *, clock: Clock, quick: bool, say: Callable[[str], o
             checks.extend(scenario.run(ground))
     except NotRunError as lack:
         return Result(scenario=scenario.name, title=scenario.title, status="not_run", reason=str(lack))
-    except Exception as error:  # the boundary: a scenario that breaks has failed, and the next has its turn
+    except Exception as error:  # noqa: BLE001 - the boundary: a scenario that breaks has failed, and the next has its turn
         _log.debug("drill %s broke", scenario.name, exc_info=True)
         reason = f"{type(error).__name__}: {error}"
     passed = reason is None and bool(checks) and all(check.passed for check in checks)
