@@ -28,8 +28,7 @@ BROKEN = {
         "processes over the gateway: overspent, by the provider's own count",
     ),
     "accuracy": (
-        "from switchgear.policies.pricing import PriceBook; cost = PriceBook.cost; "  # one nano-USD too much
-        "PriceBook.cost = lambda *what: cost(*what) + 1",
+        "from switchgear.policies import pricing as p; f = p.PriceBook.cost; p.PriceBook.cost = lambda *w: f(*w) + 1",
         "dollars in the ledger, beside the provider's tokens at its prices",
     ),
 }

@@ -19,7 +19,7 @@ __all__ = ["run"]
 _MINIMUM: Final = 10
 _CALLERS: Final = 8
 _RECOVERY: Final = 1.0
-_FAST_MS: Final = 100.0
+_FAST_MS: Final = 250.0
 _SLACK: Final = 1.0
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from switchgear.clients.governor import Governor
 from switchgear.config import load
-from switchgear.context import attribution
 from switchgear.drills.asking import chat
 from switchgear.drills.load import start_load
 from switchgear.drills.verdict import Check
@@ -39,16 +38,12 @@ _REFUSED: Final = 402
 def run(ground: Ground) -> Iterator[Check]:
     """Spend one budget twice: by a thousand threads on the library, by four processes on the gateway."""
     sandbox = ground.sandbox()
+    services = "\n".join(_service(name, sandbox.url) for name in ("library", "gateway"))
     config = ground.write(f"""
-[services.llm]
-kind = "openai"
-base_url = "{sandbox.url}"
-limits = {{ requests_per_minute = 10000000 }}
-prices = {{ "drill" = {{ input = "{_INPUT // 1000}", output = "{_OUTPUT // 1000}" }} }}
-
+{services}
 [[budgets]]
 name = "threads"
-match = {{ service = "llm", job = "threads" }}
+match = {{ service = "library" }}
 limit_usd = "{_LIMIT / 1e9:.9f}"
 
 [[budgets]]
@@ -58,11 +53,11 @@ limit_usd = "{2 * _LIMIT / 1e9:.9f}"
     # Answers that take their time keep many reservations open at once.
     sandbox.fault("latency=100ms")
     ground.say(f"{_CALLS} threads on the library")
-    with Governor(load(config, environ={}), clock=ground.clock) as governor, attribution(job="threads"):
-        statuses = _threads(governor.http_client("llm"))
-    yield from _checks("threads", statuses, _spent(sandbox), _LIMIT, sandbox.stats().received)
+    with Governor(load(config, environ={}), clock=ground.clock) as governor:
+        statuses = _threads(governor.http_client("library"))
+    spent, before = _spent(sandbox), sandbox.stats().received
+    yield from _checks("threads", statuses, spent, _LIMIT, before)
 
-    before = sandbox.stats().received
     server = ground.serve(config)
     with BudgetWatch(ground.client(server.url), "all", ground.clock) as watch:
         ground.say(f"{_CALLS} calls from {_PROCESSES} processes on the gateway")
@@ -85,6 +80,16 @@ limit_usd = "{2 * _LIMIT / 1e9:.9f}"
         wanted=_spent(sandbox) / 1e9,
         unit="USD",
     )
+
+
+def _service(name: str, url: str) -> str:
+    return f"""
+[services.{name}]
+kind = "openai"
+base_url = "{url}"
+limits = {{ requests_per_minute = 10000000 }}
+prices = {{ "drill" = {{ input = "{_INPUT // 1000}", output = "{_OUTPUT // 1000}" }} }}
+"""
 
 
 def _spent(sandbox: Sandbox) -> int:
@@ -145,7 +150,7 @@ def _threads(client: httpx2.Client) -> Counter[int]:
 
 def _processes(url: str) -> Counter[int]:
     statuses: Counter[int] = Counter()
-    started = [start_load(f"{url}/llm/v1/chat/completions", calls=_CALLS // _PROCESSES) for _ in range(_PROCESSES)]
+    started = [start_load(f"{url}/gateway/v1/chat/completions", calls=_CALLS // _PROCESSES) for _ in range(_PROCESSES)]
     for process in started:
         said, _ = process.communicate()
         statuses.update({int(status): count for status, count in json.loads(said).items()})

@@ -20,7 +20,7 @@ _THRESHOLD: Final = 5
 _RECOVERY: Final = 1.0
 _REFUSALS: Final = 200
 _CROWD: Final = 20
-_FAST_MS: Final = 100.0
+_FAST_MS: Final = 250.0
 _SLACK: Final = 1.0
 """Seconds that the machine may be late."""
 
