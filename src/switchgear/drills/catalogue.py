@@ -72,5 +72,40 @@ SCENARIOS: Final = {
             title="Traffic of every shape, with faults",
             promise="the ledger's calls, tokens and dollars equal the provider's own count",
         ),
+        Scenario(
+            name="crash",
+            title="The gateway is killed under load",
+            promise="no call is lost or counted twice, and nothing spent is forgotten",
+        ),
+        Scenario(
+            name="streams",
+            title="Streams stall, break off and end in errors",
+            promise="clients are told in time, nothing is left open or held, and what was sent is paid for",
+        ),
+        Scenario(
+            name="state",
+            title="The shared state is lost and comes back empty",
+            promise="nothing goes without it, and afterwards budgets know what was spent",
+        ),
+        Scenario(
+            name="disk",
+            title="The disk is full",
+            promise="nothing goes out unrecorded, what was under way is settled, and no restart is needed",
+        ),
+        Scenario(
+            name="clock",
+            title="The machine's wall clock jumps",
+            promise="limits, breakers and budgets go by the time that passed, not by what the clock says",
+        ),
+        Scenario(
+            name="restart",
+            title="The gateway is restarted under load",
+            promise="no answer is cut, nothing is counted twice, and limits remember",
+        ),
+        Scenario(
+            name="alerts",
+            title="A breaker opens and closes",
+            promise="a webhook is told once that it is so and once that it is over, signed",
+        ),
     )
 }

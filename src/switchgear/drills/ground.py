@@ -15,7 +15,7 @@ from switchgear.drills.sandbox import Sandbox
 from switchgear.ledger import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -68,15 +68,17 @@ class Ground:
         path.write_text(f"{head}\n{settings}", encoding="utf-8")
         return path
 
-    def serve(self, config: Path) -> ServerProcess:
+    def serve(self, config: Path, *, environ: Mapping[str, str] | None = None) -> ServerProcess:
         """Start ``switchgear serve`` and return it once it answers; it ends with the scenario at the latest.
+
+        *environ* comes on top of this process's own variables.
 
         Raises:
             ServerError: it does not start.
         """
         self._logs += 1
         log = self.folder / f"server-{self._logs}.log"
-        return self._stack.enter_context(ServerProcess(config=config, log=log, clock=self.clock))
+        return self._stack.enter_context(ServerProcess(config=config, log=log, clock=self.clock, environ=environ))
 
     def client(self, url: str) -> Client:
         """Return a client of the gateway at *url*."""

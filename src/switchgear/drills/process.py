@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 from switchgear.errors import SwitchgearError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from switchgear.clock import Clock
@@ -33,12 +34,14 @@ class ServerProcess:
         config: its configuration.
         log: where its standard error goes.
         clock: what the time-out is measured by.
+        environ: variables on top of this process's own.
     """
 
-    def __init__(self, *, config: Path, log: Path, clock: Clock) -> None:
+    def __init__(self, *, config: Path, log: Path, clock: Clock, environ: Mapping[str, str] | None = None) -> None:
         self._config: Final = config
         self._log: Final = log
         self._clock: Final = clock
+        self._environ: Final = environ or {}
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
 
@@ -75,6 +78,7 @@ class ServerProcess:
     def __enter__(self) -> Self:
         """Start it and wait until it answers; raises ServerError if it does not."""
         environ = {name: value for name, value in os.environ.items() if not name.startswith("SWITCHGEAR_")}
+        environ.update(self._environ)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 (sys.executable, "-P", "-m", "switchgear", "serve", "--config", str(self._config)),
