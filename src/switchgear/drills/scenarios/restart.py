@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
@@ -67,7 +68,7 @@ prices = {{ "drill" = {{ input = "1", output = "2" }} }}
     ends = sorted(answer.ended for _, answer in pressure.answers if answer.is_ok)
     yield Check(
         what="longest time without an answer",
-        measured=max((after - before for before, after in zip(ends, ends[1:], strict=False)), default=None),
+        measured=max((after - before for before, after in itertools.pairwise(ends)), default=None),
         bound="at most",
         wanted=_SLACK,
         unit="s",
