@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from switchgear.alerts.desk import AlertDesk
 from switchgear.clients.governor import Governor
 from switchgear.config.effective import effective
+from switchgear.gateway.bounds import bounds_of
 from switchgear.gateway.front import Front
 from switchgear.gateway.hosts import Hosts
 from switchgear.gateway.protocol import protocol_for
@@ -90,7 +91,14 @@ def compose(
 
     return Parts(
         governor=governor,
-        front=lambda start, stop: Front(proxy=proxy, control=control, start=start, stop=stop, hosts=hosts),
+        front=lambda start, stop: Front(
+            proxy=proxy,
+            control=control,
+            start=start,
+            stop=stop,
+            hosts=hosts,
+            bounds=bounds_of(config.server),
+        ),
         config=lambda: governor.config,
         reload=deps.reload,
         tick=tick,
