@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["leads_astray"]
+__all__ = ["is_readable", "leads_astray"]
 
 _SLASH: Final = rb"(?:[/\\]|%2f|%5c)"
 _DOTS: Final = re.compile(_SLASH + rb"(?:\.|%2e){1,2}(?:" + _SLASH + rb"|\Z)", re.IGNORECASE)
+
+
+_NOT_IN_TARGETS: Final = re.compile(rb"[^\x21-\x7e]")
 
 
 def leads_astray(target: bytes) -> bool:
@@ -20,3 +23,8 @@ def leads_astray(target: bytes) -> bool:
         return False
     path = target.partition(b"?")[0]
     return b"#" in target or _DOTS.search(path) is not None
+
+
+def is_readable(target: bytes) -> bool:
+    """Return whether *target*, a path and query, has only bytes that may stand in one: visible ASCII."""
+    return _NOT_IN_TARGETS.search(target) is None
