@@ -89,9 +89,10 @@ class Connection(asyncio.Protocol):
         return not self._transport.is_closing()
 
     def ask(self, head: bytes, body: bytes, *, bodiless: bool, seconds: float) -> Reply:
-        """Send a request; *bodiless*: its answer has no body (HEAD). *seconds*: the longest silence."""
+        """Send a request; *bodiless*: its answer has no body (HEAD). *seconds*: until the answer is whole."""
         reply = self._reply = Reply(self, bodiless=bodiless)
         self._seconds = seconds
+        self._deadline.set(seconds)
         self._fresh_head()
         self._transport.write(head + body if len(body) < AHEAD else head)
         if len(body) >= AHEAD:
@@ -103,12 +104,10 @@ class Connection(asyncio.Protocol):
         self._transport.write(piece)
         if not self._can_write and not self._transport.is_closing():
             self._room = self.loop.create_future()
-            self.watch(None)
             try:
                 await self._room
             finally:
                 self._room = None
-                self.unwatch()
 
     def spoil(self, *, spoiled: bool) -> None:
         """Take no further request as long as this one is not sent to its end."""
@@ -137,14 +136,6 @@ class Connection(asyncio.Protocol):
     def resume(self) -> None:
         """Read on."""
         self._transport.resume_reading()
-
-    def watch(self, seconds: float | None) -> None:
-        """Fail the answer if so many seconds (None: those of the request) bring nothing."""
-        self._deadline.set(self._seconds if seconds is None else seconds)
-
-    def unwatch(self) -> None:
-        """Wait no more."""
-        self._deadline.clear()
 
     # What the loop calls
 
@@ -282,7 +273,7 @@ class Connection(asyncio.Protocol):
 
     def _too_late(self) -> None:
         reply = self._reply
-        self._break(ReadTimeout(f"nothing came for {self._seconds:g} s"))
+        self._break(ReadTimeout(f"no whole answer within {self._seconds:g} s"))
         if reply is not None:
             reply.look()
 

@@ -61,7 +61,8 @@ class Familiar:
         if not data.startswith(after, end):
             return None
         digits, rest = data[start:end], end + len(after)
-        if not digits.isdigit() or int(digits) != len(data) - rest:
+        size = len(data) - rest
+        if not digits.isdigit() or int(digits) != size or size > counter.bounds.body:
             return None
         first = self._first
         if first.service not in counter.routes:

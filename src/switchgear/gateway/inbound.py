@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from switchgear.gateway.proxy import MAX_BODY
 from switchgear.gateway.reply import AHEAD
 from switchgear.governor.callers import ANYBODY
 
@@ -12,6 +11,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from switchgear.gateway.bounds import Bounds
     from switchgear.governor.asked import Recall
     from switchgear.governor.callers import Caller, Denied
     from switchgear.governor.headers import Headers
@@ -139,13 +139,12 @@ class Inbound:
         self.problem: Problem | Denied | None = None
         self.recall: Recall | None = None
 
-    def add(self, piece: bytes) -> None:
+    def add(self, piece: bytes, bounds: Bounds) -> None:
         """Take the next bytes of a body that is read whole."""
         self.size += len(piece)
-        if self.size > MAX_BODY:
+        if self.size > bounds.body:
             self.pieces.clear()
-            detail = f"a request body has at most {MAX_BODY:,} bytes"
-            self.problem = Problem(413, "Content too large", detail)
+            self.problem = bounds.long_body
             self.keep = False
             self.ready = True
         else:

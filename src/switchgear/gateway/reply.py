@@ -62,12 +62,12 @@ class Reply:
         """Whether it has come to its end, good or bad."""
         return self._done or self.error is not None
 
-    async def head(self, seconds: float) -> None:
-        """Wait until *status* and *headers* are here, or *seconds* have brought nothing."""
+    async def head(self) -> None:
+        """Wait until *status* and *headers* are here."""
         while not self.status:
             if self.error is not None:
                 raise self.error
-            await self._more(seconds)
+            await self._more()
 
     async def read(self) -> bytes:
         """Return what has come since; nothing at the end."""
@@ -78,7 +78,7 @@ class Reply:
                 return b""
             if self.error is not None:
                 raise self.error
-            await self._more(None)
+            await self._more()
 
     def take(self) -> bytes:
         """Return what has come since; nothing if nothing has."""
@@ -92,9 +92,7 @@ class Reply:
 
     def tell(self, told: Callable[[], None]) -> None:
         """Have *told* called once something has come of it, be it the end, good or bad: instead of awaiting."""
-        if self._connection is not None:
-            self._connection.watch(None)
-            self._told = told
+        self._told = told
 
     def look(self) -> None:
         """Let who wants to be told have a look; not while the parser is at it."""
@@ -138,15 +136,13 @@ class Reply:
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    async def _more(self, seconds: float | None) -> None:
+    async def _more(self) -> None:
         connection = self._connection
         if connection is None:
             msg = "the answer was closed"
             raise ReadError(msg)
         self._waiter = connection.loop.create_future()
-        connection.watch(seconds)
         try:
             await self._waiter
         finally:
             self._waiter = None
-            connection.unwatch()

@@ -78,7 +78,7 @@ class Exchange:
         self._gate: Final = gate
         self._asked: Final = asked
         head = self._head = prepared_for(gate, service, asked)
-        self._config: Final[ServiceConfig] = head.config
+        self.config: Final[ServiceConfig] = head.config
         self._dialect: Final = head.dialect
         self.facts: Final = self._facts(head)
         self.body: Final = self._dialect.outgoing(self.facts, asked.body)
@@ -89,7 +89,7 @@ class Exchange:
         self._sent: Final = head.sent(asked, self.facts, attribution)
         window = gate.book.max_output(service, self.facts.model)
         bound = self.facts.bound_within(
-            max_output=self._config.max_output_tokens or window or UNKNOWN_WINDOW, window=window or UNKNOWN_WINDOW
+            max_output=self.config.max_output_tokens or window or UNKNOWN_WINDOW, window=window or UNKNOWN_WINDOW
         )
         self.call = Call(
             id=new_call_id(gate.clock.moment().wall),
@@ -110,7 +110,7 @@ class Exchange:
     def _facts(self, head: Prepared) -> RequestFacts:
         asked, content_type = self._asked, head.index.get("content-type")
         facts = self._dialect.facts(method=asked.method, path=head.endpoint, content_type=content_type, body=asked.body)
-        if facts.adds_usage and not self._config.asks_usage:
+        if facts.adds_usage and not self.config.asks_usage:
             return msgspec.structs.replace(facts, adds_usage=False)
         return facts
 
@@ -169,8 +169,8 @@ class Exchange:
     def watch(self, admitted: Admitted) -> None:
         """Let budgets stop the answer if it passes what is reserved for it."""
         self._allowance = Allowance(self._gate, admitted)
-        if self._config.first_token_timeout is not None or self._config.stall_timeout is not None:
-            self._patience = Patience(self._config, admitted.started.mono)
+        if self.config.first_token_timeout is not None or self.config.stall_timeout is not None:
+            self._patience = Patience(self.config, admitted.started.mono)
 
     @property
     def caller(self) -> Caller:
@@ -220,7 +220,7 @@ class Exchange:
             ConfigError: the service has none; it is used through ``gov.call`` and ``gov.protect``.
         """
         self.check_address()
-        return (self._config.base_url or "").rstrip("/")
+        return (self.config.base_url or "").rstrip("/")
 
     def check_address(self) -> None:
         """See that the service has an address.
@@ -228,7 +228,7 @@ class Exchange:
         Raises:
             ConfigError: it has none.
         """
-        if self._config.base_url is None:
+        if self.config.base_url is None:
             msg = f"service {self.call.service!r} has no base_url, so HTTP requests can't be sent to it"
             raise ConfigError(msg)
 
