@@ -20,6 +20,7 @@ from switchgear.governor.reload import Reloader
 from switchgear.insight.metrics import HealthReason
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.server.dashboard import watch
+from switchgear.server.jobs import install_jobs
 from switchgear.server.parts import Parts
 from switchgear.server.pipelines import runner_of, started
 from switchgear.version import __version__
@@ -71,6 +72,7 @@ def compose(
             deps.alerts.start()
             undo.callback(deps.alerts.close)
         control = cast("Any", create_app(deps, pages=only is None))
+        install_jobs(control, governor)
         undo.pop_all()
 
     async def aclose() -> None:
