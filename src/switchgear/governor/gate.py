@@ -13,10 +13,10 @@ import threading
 from typing import TYPE_CHECKING, Final, cast
 
 from switchgear.calls import NO_USAGE, Call, Outcome, Refusal, Usage
-from switchgear.clock import Moment
 from switchgear.errors import LedgerError, refused
 from switchgear.events import BreakerChanged, BudgetCrossed, CallRefused, CallSettled, ShadowExceeded
 from switchgear.governor.admitted import Admitted, Settlement
+from switchgear.governor.breaker_desk import BreakerDesk
 from switchgear.governor.desk import BudgetDesk
 from switchgear.governor.explaining import Explainer
 from switchgear.governor.meters import Meters
@@ -34,10 +34,12 @@ if TYPE_CHECKING:
     from switchgear.clock import Clock, Moment
     from switchgear.config.model import Config, ServiceConfig
     from switchgear.events import BudgetChanged, Bus, Event
+    from switchgear.governor.breaker_desk import BreakerOrdered
     from switchgear.governor.keyring import KeyRing
     from switchgear.governor.planning import Cheaper, Plan
     from switchgear.ledger import Ledger
     from switchgear.ledger.commit import Commit
+    from switchgear.policies.breaker import BreakerOrder
     from switchgear.policies.budget import BudgetRule
     from switchgear.policies.pricing import PriceBook
     from switchgear.state.base import AdmissionRequest, AsyncState
@@ -86,6 +88,7 @@ class Gate:
         self.meters = Meters(config)
         self._terms = Terms(config, keys, Planner(config=config, book=book, budgets=budgets, ring=ring))
         self._desk: Final = BudgetDesk(budgets=budgets, ring=ring, state=state, ledger=ledger, bus=bus, clock=clock)
+        self._breakers: Final = BreakerDesk(state=state, ledger=ledger, clock=clock, publish=self._publish)
 
     @property
     def config(self) -> Config:
@@ -105,10 +108,7 @@ class Gate:
     def adopt(
         self, config: Config, *, book: PriceBook, budgets: tuple[BudgetRule, ...], keys: Mapping[str, str]
     ) -> None:
-        """Hold to *config* from the next call on. Who is planned, admitted or in line already stays as it is.
-
-        The state has been told of it before.
-        """
+        """Hold to *config* from the next call on, as the state does; who is planned or in line stays as it is."""
         self._terms = Terms(config, keys, self._terms.planner.follower(config=config, book=book, budgets=budgets))
         self.meters = Meters(config, self.meters)
         self._desk.adopt(budgets)
@@ -222,6 +222,9 @@ class Gate:
         note: str = "",
     ) -> BudgetChanged:
         return self._desk.set_budget(name, limit_usd=limit_usd, limit_tokens=limit_tokens, by=by, note=note)
+
+    def set_breaker(self, service: str, order: BreakerOrder, *, by: str, note: str = "") -> BreakerOrdered:
+        return self._breakers.set_breaker(service, order, by=by, note=note)
 
     def tick(self) -> None:
         """Let time and changed keys take their effect, and publish it. Whoever runs long calls it now and then."""
