@@ -41,7 +41,7 @@ $(PEERS): benchmarks/peers.txt
 	@touch $@
 
 docs: setup ## build the site (build/site), strictly, and check that docs/ says what the code does
-	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/mkdocs build --strict
 	$(BIN)/pytest -m docs
 
 lock: setup ## pin today's newest compatible releases in constraints.txt

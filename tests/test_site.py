@@ -32,7 +32,7 @@ ERRORS: Final = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
 
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     """No broken link, no page that nothing leads to, no snippet that is gone."""
-    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
     done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     command_line = (tmp_path / "reference" / "cli" / "index.html").read_text(encoding="utf-8")

@@ -34,12 +34,11 @@ if TYPE_CHECKING:
     from switchgear.clock import Clock, Moment
     from switchgear.config.model import Config, ServiceConfig
     from switchgear.events import BudgetChanged, Bus, Event
-    from switchgear.governor.breaker_desk import BreakerOrdered
     from switchgear.governor.keyring import KeyRing
     from switchgear.governor.planning import Cheaper, Plan
+    from switchgear.governor.run_budgets import RunBudgets
     from switchgear.ledger import Ledger
     from switchgear.ledger.commit import Commit
-    from switchgear.policies.breaker import BreakerOrder
     from switchgear.policies.budget import BudgetRule
     from switchgear.policies.pricing import PriceBook
     from switchgear.state.base import AdmissionRequest, AsyncState
@@ -64,6 +63,7 @@ class Gate:
         budgets: the rules made from *config*.
         keys: the provider key of each service that has one of its own.
         ring: the Switchgear keys in force.
+        runs: the budgets of runs under way here.
     """
 
     def __init__(  # noqa: PLR0913 - each is one room, by name
@@ -78,17 +78,19 @@ class Gate:
         budgets: tuple[BudgetRule, ...],
         keys: Mapping[str, str],
         ring: KeyRing,
+        runs: RunBudgets,
     ) -> None:
         self.state: Final = state
         self.ledger: Final = ledger
         self.bus: Final = bus
         self.clock: Final = clock
         self.ring: Final = ring
+        self.runs: Final = runs
         self.callers: Final = ring.callers
         self.meters = Meters(config)
-        self._terms = Terms(config, keys, Planner(config=config, book=book, budgets=budgets, ring=ring))
+        self._terms = Terms(config, keys, Planner(config=config, book=book, budgets=budgets, ring=ring, runs=runs))
         self._desk: Final = BudgetDesk(budgets=budgets, ring=ring, state=state, ledger=ledger, bus=bus, clock=clock)
-        self._breakers: Final = BreakerDesk(state=state, ledger=ledger, clock=clock, publish=self._publish)
+        self.breakers: Final = BreakerDesk(state=state, ledger=ledger, clock=clock, publish=self._publish)
 
     @property
     def config(self) -> Config:
@@ -222,9 +224,6 @@ class Gate:
         note: str = "",
     ) -> BudgetChanged:
         return self._desk.set_budget(name, limit_usd=limit_usd, limit_tokens=limit_tokens, by=by, note=note)
-
-    def set_breaker(self, service: str, order: BreakerOrder, *, by: str, note: str = "") -> BreakerOrdered:
-        return self._breakers.set_breaker(service, order, by=by, note=note)
 
     def tick(self) -> None:
         """Let time and changed keys take their effect, and publish it. Whoever runs long calls it now and then."""

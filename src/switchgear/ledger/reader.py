@@ -13,6 +13,7 @@ from sqlalchemy import func, or_, select, text
 from switchgear.ledger.call_rows import call_row, filtered
 from switchgear.ledger.engine import POSTGRES, reading
 from switchgear.ledger.keys import KeyBook
+from switchgear.ledger.run_sums import RunSum, run_sums
 from switchgear.ledger.schema import (
     BUCKET_US,
     NOT_OK,
@@ -89,6 +90,10 @@ class LedgerReader:
             items=tuple(map(call_row, page)),
             next=_to_cursor(page[-1]["started_at"], page[-1]["seq"]) if len(found) > limit else None,
         )
+
+    def run_sums(self, run: str) -> tuple[RunSum, ...]:
+        """Return what the calls of *run* came to, by layer and tags."""
+        return run_sums(self._engine, run)
 
     def known_keys(self) -> tuple[Key, ...]:
         """Return every Switchgear key there ever was, by name."""

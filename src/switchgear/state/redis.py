@@ -94,11 +94,10 @@ class RedisState:
         when_down: WhenDown = "closed",
         server_time: bool = True,
     ) -> None:
-        rules = Rules(services, budgets)
         self._clock: Final = clock if clock is not None else SystemClock()
         self._link: Final = Link(url, timeout_us)
         self._session: Final = Session(
-            rules,
+            Rules(services, budgets),
             clock=self._clock,
             lease_us=lease_us,
             timeout_us=timeout_us,
@@ -177,6 +176,9 @@ class RedisState:
     def add_budget(self, rule: BudgetRule, past: PastSpend | None, now: Moment) -> None:  # noqa: ARG002 - see below
         """Keep one more budget; what is spent of it is what this server has counted, whatever *past* says."""
         self._session.rules.add_budget(rule)
+
+    def drop_budget(self, name: str) -> None:
+        self._session.rules.drop_budget(name)
 
     def restore(self, history: History, now: Moment) -> None:
         self._link.check_server()
@@ -382,8 +384,6 @@ class RedisState:
     def _keep_up(self) -> None:
         self._run(self._session.renew(self._clock.moment()))
         self._tell_late()
-
-    # Looking and checking ---------------------------------------------------------------------
 
     def _polls(self, now: Moment) -> bool:
         """Whether it is time to look at the circuits again: whoever only wants events does not pay a round trip."""

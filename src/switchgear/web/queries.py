@@ -192,6 +192,7 @@ def _choices(model: type[NoQuery], key: str) -> list[str]:
 def _parameter_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """Leave out null: a query key is given or not."""
     kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
-    return {key: value for key, value in kinds[0].items() if key not in {"description", "title", "default"}} | (
+    kind = kinds[0] | ({"enum": schema["enum"]} if "enum" in schema else {})
+    return {key: value for key, value in kind.items() if key not in {"description", "title", "default"}} | (
         {"default": schema["default"]} if schema.get("default") is not None else {}
     )
