@@ -9,6 +9,7 @@ import click
 
 from switchgear.cli.answers import write_out
 from switchgear.cli.base import Command
+from switchgear.cli.drill_against import drill_against, only_live
 from switchgear.cli.errors import CHECK_FAILED, OK
 from switchgear.cli.names import refuse_unknown
 from switchgear.cli.output import Cell, json_option, print_json, print_table
@@ -38,6 +39,7 @@ _WORDS: dict[Status, Cell] = {
         "switchgear drill --quick --report drill.html",
         "switchgear drill outage storm --json",
         "switchgear drill --list                     what there is, and what each one checks",
+        "switchgear drill --against http://127.0.0.1:8400 --service drill",
     ),
 )
 @click.argument("names", metavar="[SCENARIO]...", nargs=-1)
@@ -45,13 +47,19 @@ _WORDS: dict[Status, Cell] = {
 @click.option("--skip", "skipped", multiple=True, metavar="SCENARIO", help="Leave this one out; may be repeated.")
 @click.option("--quick", is_flag=True, help="Fewer calls and shorter waits: all of it within a minute or so.")
 @click.option("--report", "out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write HTML.")
+@click.option("--against", metavar="URL", help="Drill a gateway that runs on this machine.")
+@click.option("--service", default="drill", show_default=True, help="With --against: its service to drill.")
+@click.option("--for", "seconds", type=click.IntRange(1, 600), default=60, help="With --against: seconds; 60.")
 @json_option
-def command(
+def command(  # noqa: PLR0913, PLR0917 - click passes each option by name
     names: tuple[str, ...],
     listing: bool,  # noqa: FBT001 - click passes them by name
     skipped: tuple[str, ...],
     quick: bool,  # noqa: FBT001 - as above
     out: Path | None,
+    against: str | None,
+    service: str,
+    seconds: int,
     as_json: bool,  # noqa: FBT001 - as above
 ) -> int:
     """Prove it on this machine: faults on demand, and figures against thresholds.
@@ -59,8 +67,14 @@ def command(
     Each scenario starts a provider with faults on demand and a real gateway before it, on loopback and in a
     folder of its own that goes afterwards; your configuration and ledger are not touched. Exits with 0 only if
     every scenario ran and passed, else with 3.
+
+    With --against nothing is started but a provider where calls of one service go, which must be an address of
+    this machine without key and fallback; only the drill's own calls fail. What needs a server of its own is
+    left out. Where the gateway asks for a Switchgear key, SWITCHGEAR_KEY has it.
     """
     chosen = _chosen(names, skipped)
+    if against is not None:
+        chosen = only_live(chosen, named=bool(names))
     if listing:
         _list(chosen, as_json=as_json)
         return OK
@@ -71,7 +85,11 @@ def command(
 
     clock = SystemClock()
     began = clock.now()
-    report = report_of(watch(chosen, clock=clock, quick=quick), at=began, quick=quick)
+    if against is None:
+        results = watch(chosen, clock=clock, quick=quick)
+    else:
+        results = drill_against(against, service, chosen, clock=clock, seconds=seconds)
+    report = report_of(results, at=began, quick=quick, against=against)
     if out is not None:
         from switchgear.drills.report_html import report_html
 

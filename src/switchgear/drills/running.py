@@ -15,13 +15,13 @@ from switchgear.drills.verdict import Report, Result
 from switchgear.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from switchgear.clock import Clock
     from switchgear.drills.catalogue import Scenario
     from switchgear.drills.verdict import Check
 
-__all__ = ["report_of", "run"]
+__all__ = ["report_of", "result_of", "run"]
 
 _log = logging.getLogger("switchgear.drills")
 
@@ -35,15 +35,24 @@ def run(scenario: Scenario, *, clock: Clock, quick: bool, say: Callable[[str], o
         quick: with fewer calls and shorter waits.
         say: is told what it does now.
     """
-    began = clock.monotonic()
-    checks: list[Check] = []
-    reason: str | None = None
-    try:
+
+    def drill() -> Iterator[Check]:
         with (
             tempfile.TemporaryDirectory(prefix="switchgear-drill-") as folder,
             Ground(folder=Path(folder), clock=clock, quick=quick, say=say) as ground,
         ):
-            checks.extend(scenario.run(ground))
+            yield from scenario.run(ground)
+
+    return result_of(scenario, drill(), clock=clock)
+
+
+def result_of(scenario: Scenario, measured: Iterable[Check], *, clock: Clock) -> Result:
+    """Return what *scenario* comes to by the checks that are *measured*, or by what breaks them off."""
+    began = clock.monotonic()
+    checks: list[Check] = []
+    reason: str | None = None
+    try:
+        checks.extend(measured)
     except NotRunError as lack:
         return Result(scenario=scenario.name, title=scenario.title, status="not_run", reason=str(lack))
     except Exception as error:  # noqa: BLE001 - the boundary: a scenario that breaks has failed, and the next has its turn

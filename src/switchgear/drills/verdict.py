@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
-__all__ = ["VERSION", "Check", "Report", "Result", "Status"]
+__all__ = ["VERSION", "Bound", "Check", "Report", "Result", "Status"]
 
 VERSION: Final = 1
 """Of the JSON form; a change that readers would notice raises it."""

@@ -36,6 +36,7 @@ class SandboxApp:
         clock: Clock,
         require_key: str | None = None,
         quota: Quota | None = None,
+        token: str | None = None,
     ) -> None:
         self._book: Final = book
         self._faults: Final = faults
@@ -43,6 +44,7 @@ class SandboxApp:
         self._clock: Final = clock
         self._require_key: Final = require_key
         self._quota: Final = quota
+        self._token: Final = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send, clock=self._clock)
@@ -97,6 +99,8 @@ class SandboxApp:
         await exchange.end()
 
     def _fault(self, request: ReceivedRequest) -> Fault:
+        if self._token is not None and request.header("x-sandbox-token") != self._token:
+            return _NO_FAULT
         written = request.header("x-sandbox-fault")
         if written is not None:
             return Fault.parse(written)

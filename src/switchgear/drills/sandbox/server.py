@@ -38,6 +38,7 @@ class Sandbox:
         require_key: answer 401 to requests that don't bear this key; None: to none.
         clock: what latencies and delays wait on.
         quota: what it answers 429 beyond; None: it answers whatever comes.
+        token: faults go only to requests whose header ``x-sandbox-token`` says it; None: to any.
     """
 
     def __init__(
@@ -47,13 +48,14 @@ class Sandbox:
         require_key: str | None = None,
         clock: Clock | None = None,
         quota: Quota | None = None,
+        token: str | None = None,
     ) -> None:
         self._asked_port: Final = port
         clock = clock or SystemClock()
         self._book: Final = Book(clock)
         self._faults: Final = FaultQueue()
         self._app: Final = SandboxApp(
-            book=self._book, faults=self._faults, clock=clock, require_key=require_key, quota=quota
+            book=self._book, faults=self._faults, clock=clock, require_key=require_key, quota=quota, token=token
         )
         self._port = 0
         self._loop: asyncio.AbstractEventLoop | None = None
