@@ -66,8 +66,8 @@ async def write(company: str) -> str:
     progress(1, 3, "the first paragraph")
     log(f"writing to {company}")
     await pay(2)
-    while company == "slow" and not Gate.opened.is_set():
-        await asyncio.sleep(0.02)
+    if company == "slow":
+        await asyncio.to_thread(Gate.opened.wait, 60)
     if company.startswith("<"):
         msg = f"nobody is called {company}"
         raise ValueError(msg)
