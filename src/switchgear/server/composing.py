@@ -66,7 +66,7 @@ def compose(
         undo.callback(keeping.close)
         deps = _deps(governor, origin, ending, counter)
         deps.runner = runner_of(config.runner, governor)
-        end_runs = started(deps.runner)
+        end_runs = started(deps.runner, deps.alerts)
         undo.callback(end_runs)
         if deps.alerts is not None:
             deps.alerts.start()
