@@ -61,6 +61,7 @@ class Pages:
             share=formats.share,
             milliseconds=formats.milliseconds,
             micros=formats.micros_as_ms,
+            counted=formats.counted,
             duration=formats.duration,
             breaker_badge=words.breaker_badge,
             breaker_story=words.breaker_story,

@@ -14,6 +14,7 @@ from switchgear.ledger.views import CallFilter
 from switchgear.web.charts import spend_chart
 from switchgear.web.deps import WebDeps
 from switchgear.web.render import Pages
+from switchgear.web.words import BREAKER_WORDS
 
 __all__ = ["add_routes"]
 
@@ -48,6 +49,7 @@ def _health_part(deps: WebDeps, snapshot: MetricsSnapshot) -> dict[str, Any]:
         "health": snapshot.health,
         "breakers": {breaker.service: breaker for breaker in snapshot.breakers},
         "limits": limits,
+        "states": [(BREAKER_WORDS[state].word, number) for state, number in snapshot.breaker_states.items()],
         "firing": 0 if deps.alerts is None else deps.alerts.firing,
     }
 
