@@ -16,11 +16,12 @@ from switchgear.clock import MICROS, micros
 from switchgear.errors import ConfigError, StallError
 from switchgear.governor.allowance import Allowance
 from switchgear.governor.asked import Asked
-from switchgear.governor.attribution import attribution_for, with_baggage
+from switchgear.governor.attribution import attribution_for
 from switchgear.governor.callers import DeniedError
-from switchgear.governor.headers import ANSWER_SIEVES, CREDENTIALS, index_of, trace_of
+from switchgear.governor.headers import ANSWER_SIEVES, CREDENTIALS, STREAMS, index_of
 from switchgear.governor.outgoing import added_headers, auth_headers, outgoing_headers
 from switchgear.governor.patience import Patience
+from switchgear.governor.standing import chained, standing
 from switchgear.policies.retry import Failure, Repeat, is_turned_away
 from switchgear.wire.edits import with_model
 from switchgear.wire.outcomes import retry_after_of, verdict_of
@@ -46,11 +47,6 @@ UNKNOWN_WINDOW: Final = 32_768
 """Tokens reserved for a call without a maximum, of a model whose limits nobody knows."""
 
 _ERROR: Final = 400
-
-_STREAMS: Final = frozenset(
-    {"text/event-stream", "application/x-ndjson", "application/jsonl", "application/stream+json"}
-)
-"""Content types of answers that come piece by piece."""
 
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """RFC 9110, section 9.2.2."""
@@ -87,9 +83,8 @@ class Exchange:
         auth = auth_headers(
             gate.key_of(service), service=service, config=self._config, dialect=self._dialect, asked=asked
         )
-        out = outgoing_headers(asked, index, self.body, facts=self.facts, auth=auth)
-        self.headers: Final = with_baggage(out, attribution) if self._config.gateway else out
-        trace_id, parent = trace_of(index)
+        self._headers: Final = outgoing_headers(asked, index, self.body, facts=self.facts, auth=auth)
+        trace_id, parent = standing(asked, index, attribution)
         window = gate.book.max_output(service, self.facts.model)
         bound = self.facts.bound_within(
             max_output=self._config.max_output_tokens or window or UNKNOWN_WINDOW, window=window or UNKNOWN_WINDOW
@@ -181,6 +176,11 @@ class Exchange:
         return self._asked.caller
 
     @property
+    def headers(self) -> Headers:
+        """The headers that it goes out with."""
+        return chained(self._headers, self.call) if self._config.gateway else self._headers
+
+    @property
     def path(self) -> str:
         """Path and query below the service's base URL."""
         return self._asked.path
@@ -224,7 +224,7 @@ class Exchange:
         self._status = status
         index = index_of(headers)
         content_type, coding = index.get("content-type"), index.get("content-encoding")
-        self._streaming = (content_type or "").partition(";")[0].strip().lower() in _STREAMS
+        self._streaming = (content_type or "").partition(";")[0].strip().lower() in STREAMS
         epoch = self._gate.clock.moment().wall / MICROS
         asked = index.items()
         self._retry_after = retry_after_of(asked, epoch) if _RETRY_AFTER & index.keys() else None

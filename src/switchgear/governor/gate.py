@@ -282,7 +282,7 @@ class Gate:
         row = AttemptRefused(call=plan.call, refusal=refusal, cost=plan.request.cost, at=now.wall, waited_us=waited)
         commit = self.ledger.refuse(row)
         self._publish(events)
-        self.bus.publish((CallRefused(call=plan.call, refusal=refusal, at=now.wall),))
+        self.bus.publish((CallRefused(call=plan.call, refusal=refusal, at=now.wall, waited_us=waited),))
         return commit
 
     def _reserve(self, plan: Plan, admission: Admission) -> tuple[Admitted, Commit]:
@@ -344,6 +344,9 @@ class Gate:
             waited_us=admitted.waited_us,
             duration_us=now.mono - admitted.started.mono,
             at=now.wall,
+            outcome=outcome,
+            reserved=admitted.cost,
+            estimated=estimated,
         )
         self._record(events)
         commit = self.ledger.settle(self._row(admitted, outcome, usage, cost, version))
