@@ -11,6 +11,7 @@ from switchgear.config.alert_checks import alert_problems
 from switchgear.config.model import CALENDAR_PERIODS
 from switchgear.config.presets import PRESETS
 from switchgear.config.problems import Problem, nearest, shown
+from switchgear.config.telemetry import telemetry_problems
 from switchgear.config.unit_checks import unit_problems
 from switchgear.config.units import parse_duration
 
@@ -76,6 +77,7 @@ def problems_in(config: Config) -> Iterator[Problem]:
         seen.add(budget.name)
         yield from _budget(path, budget, config.services)
     yield from alert_problems(config.alerts)
+    yield from telemetry_problems(config.telemetry)
 
 
 def _time_zone(name: str) -> Iterator[Problem]:
