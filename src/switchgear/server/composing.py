@@ -20,6 +20,7 @@ from switchgear.insight.metrics import HealthReason
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.server.dashboard import watch
 from switchgear.server.parts import Parts
+from switchgear.server.telemetry import Telemetry
 from switchgear.version import __version__
 from switchgear.web.app import create_app
 from switchgear.web.auth.opening import open_sign_in
@@ -61,7 +62,9 @@ def compose(
         counter = Counter(governor, hosts=hosts) if data_path == "hot" else None
         keeping = housekeeping(governor)
         undo.callback(keeping.close)
-        deps = _deps(governor, origin, ending, counter)
+        telemetry = Telemetry(governor)
+        undo.callback(telemetry.close)
+        deps = _deps(governor, origin, ending, counter, telemetry)
         if deps.alerts is not None:
             deps.alerts.start()
             undo.callback(deps.alerts.close)
@@ -84,6 +87,7 @@ def compose(
         if deps.alerts is not None:
             deps.alerts.close()
         keeping.close()
+        telemetry.close()
         governor.close()
 
     return Parts(
@@ -98,7 +102,13 @@ def compose(
     )
 
 
-def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool], counter: Counter | None) -> WebDeps:
+def _deps(
+    governor: Governor,
+    origin: Origin | None,
+    ending: Callable[[], bool],
+    counter: Counter | None,
+    telemetry: Telemetry,
+) -> WebDeps:
     ledger = governor.ledger
     collector = MetricsCollector(
         ledger.reader,
@@ -108,7 +118,8 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool],
         ledger_problem=lambda: ledger.problem,
         ledger_warning=lambda: ledger.warning,
         denials=lambda: dict(governor.callers.denials),
-        notes=lambda: _notes(reloader),
+        notes=lambda: (*_notes(reloader), *telemetry.notes()),
+        exports=telemetry.counts,
     )
     deps = WebDeps(
         collector=collector,
@@ -134,6 +145,7 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool],
             deps.alerts.adopt(config)
         if counter is not None:
             counter.adopt()
+        telemetry.adopt(config)
 
     reloader = None
     if origin is not None:

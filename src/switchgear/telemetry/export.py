@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from switchgear.insight.exports import ExportCounts
     from switchgear.telemetry.otlp.destinations import Destination
 
-__all__ = ["Export", "export"]
+__all__ = ["Export", "export", "is_installed"]
 
 _log = logging.getLogger("switchgear.telemetry")
 
@@ -75,7 +75,7 @@ def export(governor: Governor, *, environ: Mapping[str, str] | None = None) -> E
     to = destinations(governor.config.telemetry, os.environ if environ is None else environ)
     if not to:
         return None
-    if not _installed():
+    if not is_installed():
         msg = 'nothing is exported by OTLP: pip install "switchgear[otel]", or set telemetry.traces = "off"'
         if "on" in {governor.config.telemetry.traces, governor.config.telemetry.metrics}:
             raise ConfigError(msg)
@@ -84,7 +84,8 @@ def export(governor: Governor, *, environ: Mapping[str, str] | None = None) -> E
     return Export(governor, to)
 
 
-def _installed() -> bool:
+def is_installed() -> bool:
+    """Return whether the extra ``otel`` is there."""
     try:
         return find_spec("opentelemetry.exporter.otlp.proto.http") is not None
     except ModuleNotFoundError:  # of a package that it is in

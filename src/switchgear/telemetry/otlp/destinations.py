@@ -76,9 +76,7 @@ def _langsmith(environ: Mapping[str, str]) -> Destination:
     headers = {"x-api-key": environ["LANGSMITH_API_KEY"]}
     if project := environ.get("LANGSMITH_PROJECT"):
         headers["Langsmith-Project"] = project
-    return Destination(
-        name="langsmith", signal="traces", url=f"{base.rstrip('/')}/otel/v1/traces", headers=headers
-    )
+    return Destination(name="langsmith", signal="traces", url=f"{base.rstrip('/')}/otel/v1/traces", headers=headers)
 
 
 def _says(environ: Mapping[str, str], name: str, value: str) -> bool:

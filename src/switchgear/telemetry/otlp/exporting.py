@@ -55,7 +55,7 @@ class Exporting:
         """What became of it all."""
         return ExportCounts(
             left_out=self._sampler.left_out,
-            destinations=tuple(one.counts for one in (*self._outlets, *self._metrics)),
+            destinations=(*(one.counts for one in self._outlets), *(one.counts for one in self._metrics)),
         )
 
     def adopt(self, setup: Setup) -> None:

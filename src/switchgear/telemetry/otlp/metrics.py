@@ -18,6 +18,7 @@ from switchgear.version import __version__
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricsData
+    from opentelemetry.util.types import AnyValue
 
     from switchgear.telemetry.otlp.destinations import Destination
     from switchgear.telemetry.spans.span import Span
@@ -81,12 +82,12 @@ class GenAiMetrics:
         words = span.attributes
         if span.kind != "attempt" or "gen_ai.operation.name" not in words:
             return
-        same = {name: words[name] for name in _WORDS if name in words}
+        same: dict[str, AnyValue] = {name: words[name] for name in _WORDS if name in words}
         for kind in ("input", "output"):
             count = words.get(f"gen_ai.usage.{kind}_tokens")
             if isinstance(count, int) and count:
                 self._tokens.record(count, {**same, "gen_ai.token.type": kind})
-        failed = {} if span.error is None else {"error.type": span.error}
+        failed: dict[str, AnyValue] = {} if span.error is None else {"error.type": span.error}
         self._duration.record((span.end - span.start) / MICROS, {**same, **failed})
 
     def close(self, seconds: float) -> None:
@@ -103,7 +104,12 @@ class _Counting(OTLPMetricExporter):
         self.problem: str | None = None
         self._heard: Final = LastWords()
 
-    def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:  # noqa: ANN401 - as the base class has it
+    def export(
+        self,
+        metrics_data: MetricsData,
+        timeout_millis: float | None = 10_000,
+        **kwargs: Any,  # noqa: ANN401 - as the base class has it
+    ) -> MetricExportResult:
         self._heard.listen()
         result = super().export(metrics_data, timeout_millis, **kwargs)
         if result is MetricExportResult.SUCCESS:

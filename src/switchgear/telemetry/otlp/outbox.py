@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from switchgear.events import BreakerChanged, CallRefused, CallRetried, CallSettled
-from switchgear.insight.exports import ExportCounts
+from switchgear.insight.exports import DestinationCounts, ExportCounts
 from switchgear.telemetry.otlp.frames import Moments, framed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import BinaryIO
+    from typing import IO
 
     from switchgear.clock import Clock
     from switchgear.events import Event
@@ -66,7 +66,9 @@ class Outbox:
         self._ending: Final = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._told: Setup | None = None
-        self._counts = ExportCounts()
+        self._reader: threading.Thread | None = None
+        to = [DestinationCounts(name=one.name, signal=one.signal, url=one.shown) for one in setup.destinations]
+        self._counts = ExportCounts(destinations=tuple(to))
         self._dropped = 0
         self._problem: str | None = None
         self._thread: Final = threading.Thread(target=self._run, name="switchgear-outbox", daemon=True)
@@ -126,19 +128,23 @@ class Outbox:
             return self._process
         if self._process is not None:
             self._say(f"the exporting process ended with {self._process.returncode} and is started again")
+            _close(self._process)
         try:
             process = self._start()
         except OSError as error:
             self._say(f"the exporting process can't be started: {error.strerror}")
             return None
         self._process, self._told = process, None
-        threading.Thread(target=self._read, args=(process,), name="switchgear-export-counts", daemon=True).start()
+        self._reader = threading.Thread(target=self._read, args=(process,), name="switchgear-counts", daemon=True)
+        self._reader.start()
         return process
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
-        for line in process.stdout or ():
-            self._counts = msgspec.json.decode(line, type=ExportCounts)
-            self._say(None)
+        if process.stdout is not None:
+            with process.stdout as answers:
+                for line in answers:
+                    self._counts = msgspec.json.decode(line, type=ExportCounts)
+                    self._say(None)
 
     def _say(self, problem: str | None) -> None:
         if problem is not None and problem != self._problem:
@@ -149,16 +155,23 @@ class Outbox:
         process = self._process
         if process is None:
             return
-        with contextlib.suppress(OSError):
-            if process.stdin is not None:
-                process.stdin.close()
+        _close(process)
         try:
             process.wait(_ENDING)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if self._reader is not None:
+            self._reader.join()
 
 
-def _write(pipe: BinaryIO, frame: Frame) -> None:
+def _close(process: subprocess.Popen[bytes]) -> None:
+    """Let *process* know that nothing more comes."""
+    if process.stdin is not None:
+        with contextlib.suppress(OSError):  # what was left to write can't be
+            process.stdin.close()
+
+
+def _write(pipe: IO[bytes], frame: Frame) -> None:
     pipe.write(framed(frame))
     pipe.flush()

@@ -35,7 +35,9 @@ _LANGSMITH_KINDS: Final = {"run": "chain", "layer": "chain", "call": "chain", "a
 def resource() -> Resource:
     """Return who we are: ``OTEL_SERVICE_NAME`` and ``OTEL_RESOURCE_ATTRIBUTES``, or else ``switchgear``."""
     named = "OTEL_SERVICE_NAME" in os.environ or "service.name=" in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
-    ours = {"service.version": __version__, "service.instance.id": str(uuid.uuid4())} | ({} if named else {"service.name": "switchgear"})
+    ours = {"service.version": __version__, "service.instance.id": str(uuid.uuid4())} | (
+        {} if named else {"service.name": "switchgear"}
+    )
     return Resource.create(ours)
 
 
@@ -58,7 +60,7 @@ class SdkSender:
         return self._words.last or "not taken"
 
     def close(self) -> None:
-        self._exporter.shutdown()
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]  # the SDK says nothing of its types here
 
 
 class LastWords(logging.Handler):

@@ -47,7 +47,7 @@ class Groups:
         self._open: Final[OrderedDict[str, _Group]] = OrderedDict()
 
     def add(self, call: Call, *, start: int, end: int, event: CallSettled | None) -> None:
-        """Count an attempt of *call*; *event* None: it was refused. A call in its caller's own trace has no layer here."""
+        """Count an attempt of *call*, unless it is in its caller's own trace; *event* None: it was refused."""
         run, layer = call.attribution.run, call.attribution.layer
         if run is None or call.trace_id != run_trace(run):
             return

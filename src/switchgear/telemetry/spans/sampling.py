@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from switchgear.telemetry.spans.span import Span
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from switchgear.telemetry.spans.span import Span
 
 __all__ = ["Sampler"]
 

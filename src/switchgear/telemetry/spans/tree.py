@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from switchgear.calls import Call
 from switchgear.clock import MICROS
 from switchgear.events import BreakerChanged, CallRefused, CallRetried, CallSettled
 from switchgear.telemetry.spans.facts import ServiceFacts
 from switchgear.telemetry.spans.groups import Groups
-from switchgear.telemetry.spans.span import Moment, Span
+from switchgear.telemetry.spans.span import Attributes, Moment, Span
 from switchgear.telemetry.spans.words import REFUSALS, attempt_words, call_words, error_type, refusal_words, usd
 from switchgear.tracing import attempt_span, call_span, call_trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from switchgear.calls import Call
     from switchgear.events import CircuitName, Event
-    from switchgear.telemetry.spans.span import Attributes
 
 __all__ = ["Tree"]
 
