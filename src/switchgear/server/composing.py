@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from switchgear.alerts.desk import AlertDesk
 from switchgear.clients.governor import Governor
 from switchgear.config.effective import effective
+from switchgear.gateway.bounds import bounds_of
 from switchgear.gateway.front import Front
 from switchgear.gateway.hosts import Hosts
 from switchgear.gateway.protocol import protocol_for
@@ -19,6 +20,7 @@ from switchgear.governor.reload import Reloader
 from switchgear.insight.metrics import HealthReason
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.server.dashboard import watch
+from switchgear.server.jobs import install_jobs
 from switchgear.server.parts import Parts
 from switchgear.server.telemetry import Telemetry
 from switchgear.version import __version__
@@ -69,6 +71,7 @@ def compose(
             deps.alerts.start()
             undo.callback(deps.alerts.close)
         control = cast("Any", create_app(deps, pages=only is None))
+        install_jobs(control, governor)
         undo.pop_all()
 
     async def aclose() -> None:
@@ -92,7 +95,14 @@ def compose(
 
     return Parts(
         governor=governor,
-        front=lambda start, stop: Front(proxy=proxy, control=control, start=start, stop=stop, hosts=hosts),
+        front=lambda start, stop: Front(
+            proxy=proxy,
+            control=control,
+            start=start,
+            stop=stop,
+            hosts=hosts,
+            bounds=bounds_of(config.server),
+        ),
         config=lambda: governor.config,
         reload=deps.reload,
         tick=tick,
