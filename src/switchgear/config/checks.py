@@ -15,6 +15,7 @@ from switchgear.config.model import CALENDAR_PERIODS
 from switchgear.config.presets import PRESETS
 from switchgear.config.problems import Problem, nearest, shown
 from switchgear.config.running import runner_problems
+from switchgear.config.telemetry import telemetry_problems
 from switchgear.config.unit_checks import unit_problems
 from switchgear.config.units import parse_duration
 
@@ -83,6 +84,7 @@ def problems_in(config: Config) -> Iterator[Problem]:
         seen.add(budget.name)
         yield from _budget(path, budget, config.services)
     yield from alert_problems(config.alerts)
+    yield from telemetry_problems(config.telemetry)
 
 
 def _time_zone(name: str) -> Iterator[Problem]:

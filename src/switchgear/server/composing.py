@@ -23,6 +23,7 @@ from switchgear.server.dashboard import watch
 from switchgear.server.jobs import install_jobs
 from switchgear.server.parts import Parts
 from switchgear.server.pipelines import runner_of, started
+from switchgear.server.telemetry import Telemetry
 from switchgear.version import __version__
 from switchgear.web.app import create_app
 from switchgear.web.auth.opening import open_sign_in
@@ -64,7 +65,9 @@ def compose(
         counter = Counter(governor, hosts=hosts) if data_path == "hot" else None
         keeping = housekeeping(governor)
         undo.callback(keeping.close)
-        deps = _deps(governor, origin, ending, counter)
+        telemetry = Telemetry(governor)
+        undo.callback(telemetry.close)
+        deps = _deps(governor, origin, ending, counter, telemetry)
         deps.runner = runner_of(config.runner, governor)
         end_runs = started(deps.runner)
         undo.callback(end_runs)
@@ -92,6 +95,7 @@ def compose(
         if deps.alerts is not None:
             deps.alerts.close()
         keeping.close()
+        telemetry.close()
         governor.close()
 
     return Parts(
@@ -113,7 +117,13 @@ def compose(
     )
 
 
-def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool], counter: Counter | None) -> WebDeps:
+def _deps(
+    governor: Governor,
+    origin: Origin | None,
+    ending: Callable[[], bool],
+    counter: Counter | None,
+    telemetry: Telemetry,
+) -> WebDeps:
     ledger = governor.ledger
     collector = MetricsCollector(
         ledger.reader,
@@ -123,7 +133,8 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool],
         ledger_problem=lambda: ledger.problem,
         ledger_warning=lambda: ledger.warning,
         denials=lambda: dict(governor.callers.denials),
-        notes=lambda: _notes(reloader),
+        notes=lambda: (*_notes(reloader), *telemetry.notes()),
+        exports=telemetry.counts,
     )
     deps = WebDeps(
         collector=collector,
@@ -149,6 +160,7 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool],
             deps.alerts.adopt(config)
         if counter is not None:
             counter.adopt()
+        telemetry.adopt(config)
 
     reloader = None
     if origin is not None:
