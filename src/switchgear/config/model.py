@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from switchgear.config.alerting import AlertsConfig
+from switchgear.config.applications import ApplicationsConfig
 from switchgear.config.units import Duration, Rule, Usd, Window, format_duration, parse_duration
 
 __all__ = [
@@ -210,3 +211,4 @@ class Config(_Section):
     services: dict[StrictStr, ServiceConfig] = {}
     budgets: tuple[BudgetConfig, ...] = ()
     alerts: AlertsConfig = AlertsConfig()
+    applications: ApplicationsConfig = ApplicationsConfig()
