@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.web.conftest import Place
 
 PAGES = ["/-/", "/-/doctor", "/-/config", "/-/prices", "/-/keys", "/-/audit", "/-/versions", "/-/patterns"]
-SHELLS = ["/runs", "/applications"]
+SHELLS = ["/runs"]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 HOSTILE = "<script>alert(1)</script>\"'"
 HTML = {"accept": "text/html"}

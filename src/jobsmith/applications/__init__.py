@@ -13,6 +13,7 @@ The front door is ``Applications``::
 from __future__ import annotations
 
 from jobsmith.applications.applications import Applications
+from jobsmith.applications.listing import Wanted
 from jobsmith.applications.record import (
     STATUSES,
     Application,
@@ -39,4 +40,5 @@ __all__ = [
     "NoSuchApplication",
     "Run",
     "Status",
+    "Wanted",
 ]

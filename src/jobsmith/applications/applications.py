@@ -70,6 +70,7 @@ class Applications:
 
     def close(self) -> None:
         """Let go of every connection; the next use opens them again."""
+        self._stop_counting()
         self._place.close()
 
     def adopt(self, config: Config) -> None:
@@ -78,7 +79,7 @@ class Applications:
         if (old.applications.url, old.ledger.url) != (config.applications.url, config.ledger.url):
             self._place.close()
             self._place = Place(config.applications.url or beside(config.ledger.url))
-        self._counting = None
+        self._stop_counting()
 
     @property
     def in_use(self) -> bool:
@@ -216,6 +217,11 @@ class Applications:
             mode=settings.periods,
             goals=self._goals(),
         )
+
+    def _stop_counting(self) -> None:
+        counting, self._counting = self._counting, None
+        if counting is not None:
+            counting.close()
 
     def _goals(self) -> dict[Period, int | None]:
         goals = self._settings.goals

@@ -90,7 +90,8 @@ def make(connection: Connection, facts: Mapping[str, str | None], when: When) ->
         "created_at": when.now,
         "updated_at": when.now,
     }
-    return connection.execute(_insert(connection, APPLICATIONS).values(values).on_conflict_do_nothing()).rowcount == 1
+    statement = _insert(connection, APPLICATIONS).values(values).on_conflict_do_nothing()
+    return connection.execute(statement.returning(APPLICATIONS.c.id)).first() is not None
 
 
 def set_status(connection: Connection, name: str, status: Status, when: When, *, at: int, note: str, by: str) -> str:

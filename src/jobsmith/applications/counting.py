@@ -77,6 +77,9 @@ class SqlCounting:
             busy=tuple(count > 0 for count in busy),
         )
 
+    def close(self) -> None:
+        """Do nothing: whose place it is closes that."""
+
 
 def _counted(connection: Connection, windows: list[Window]) -> dict[int, int | None]:
     statement = _STATEMENTS[connection.dialect.name]

@@ -67,6 +67,10 @@ class MongoCounting:
             busy=tuple(_number(day, frame) in busy for day in looked_at),
         )
 
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._collection.database.client.close()
+
     def _aggregate(self, stages: list[Expression]) -> list[Mapping[str, Any]]:
         from pymongo.errors import PyMongoError
 
@@ -96,9 +100,14 @@ def open_collection(url: str, database: str | None, collection: str) -> Any:  # 
         raise ApplicationsError(msg) from None
     try:
         client: Any = MongoClient(url, tz_aware=True, serverSelectionTimeoutMS=_PATIENCE_MS, appname="switchgear")
-        chosen = client.get_database(database) if database else client.get_default_database()
     except (PyMongoError, ValueError) as error:
         msg = f"applications.mongo: {error}"
+        raise ApplicationsError(msg) from None
+    try:
+        chosen = client.get_database(database) if database else client.get_default_database()
+    except (PyMongoError, ValueError) as error:
+        client.close()
+        msg = f"applications.mongo: name the database, in the address or as database: {error}"
         raise ApplicationsError(msg) from None
     return chosen[collection]
 

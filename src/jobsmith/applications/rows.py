@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["When", "add_entry", "application_of", "find", "settle", "whole"]
 
+_LONGEST_NAME: Final = 200
 _BY_TIME: Final = (func.coalesce(ENTRIES.c.at, ENTRIES.c.noted_at), ENTRIES.c.number)
 
 
@@ -91,11 +92,9 @@ def whole(connection: Connection, row: Row[Any]) -> Application:
 def add_entry(connection: Connection, application: str, when: When, *, by: str, **entry: object) -> None:
     """Add *entry* (kind, at, status, text) to the history of *application*, whose row is locked."""
     newest = select(func.coalesce(func.max(ENTRIES.c.number), 0)).where(ENTRIES.c.application == application)
-    values = {"at": when.now, "status": None, "text": "", **entry}
+    values = {"by": by[:_LONGEST_NAME], "at": when.now, "status": None, "text": "", **entry}
     number = connection.execute(newest).scalar_one() + 1
-    connection.execute(
-        ENTRIES.insert().values(application=application, number=number, noted_at=when.now, by=by, **values)
-    )
+    connection.execute(ENTRIES.insert().values(application=application, number=number, noted_at=when.now, **values))
 
 
 def settle(connection: Connection, application: str, when: When) -> None:

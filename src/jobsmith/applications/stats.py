@@ -93,6 +93,9 @@ class Counting(Protocol):
     def count(self, frame: Frame, *, days: int) -> Counts:
         """Count in one query, and say of the last *days* days which had any."""
 
+    def close(self) -> None:
+        """Let go of what it holds by itself."""
+
 
 def stats_of(
     counting: Counting, frame: Frame, *, now: int, mode: Mode, goals: Mapping[Period, int | None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from jobsmith.applications.periods import instant_of
+from jobsmith.applications.periods import from_micros, instant_of
 from jobsmith.applications.record import EDITABLE, BadApplication
 
 if TYPE_CHECKING:
@@ -75,6 +75,9 @@ def date_of(text: str, zone: ZoneInfo, *, now: int) -> int:
     except (ValueError, OverflowError):
         msg = f"at: {text!r} is not a date or an instant, such as 2026-11-24 or 2026-11-24T13:00:00Z"
         raise BadApplication(msg) from None
+    today = from_micros(now).astimezone(zone).date()
+    if text.strip() == today.isoformat():
+        return now  # at what time of today is not said, and it has been
     if not _OLDEST <= found <= now:
         msg = f"at: {text} lies {'ahead' if found > now else 'before 1990'}"
         raise BadApplication(msg)

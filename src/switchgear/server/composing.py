@@ -18,6 +18,7 @@ from switchgear.governor.opening import housekeeping
 from switchgear.governor.reload import Reloader
 from switchgear.insight.metrics import HealthReason
 from switchgear.insight.snapshot import MetricsCollector
+from switchgear.server.applications import plug_applications
 from switchgear.server.dashboard import watch
 from switchgear.server.parts import Parts
 from switchgear.version import __version__
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from switchgear.clock import Clock
     from switchgear.config.model import Config
     from switchgear.events import ConfigChanged
+    from switchgear.server.applications import PluggedApplications
     from switchgear.server.parts import DataPath, Origin, Side
 
 __all__ = ["compose"]
@@ -61,7 +63,9 @@ def compose(
         counter = Counter(governor, hosts=hosts) if data_path == "hot" else None
         keeping = housekeeping(governor)
         undo.callback(keeping.close)
-        deps = _deps(governor, origin, ending, counter)
+        applications = plug_applications(config, clock)
+        undo.callback(applications.close)
+        deps = _deps(governor, origin, ending, counter, applications)
         if deps.alerts is not None:
             deps.alerts.start()
             undo.callback(deps.alerts.close)
@@ -84,6 +88,7 @@ def compose(
         if deps.alerts is not None:
             deps.alerts.close()
         keeping.close()
+        applications.close()
         governor.close()
 
     return Parts(
@@ -98,7 +103,13 @@ def compose(
     )
 
 
-def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool], counter: Counter | None) -> WebDeps:
+def _deps(
+    governor: Governor,
+    origin: Origin | None,
+    ending: Callable[[], bool],
+    counter: Counter | None,
+    applications: PluggedApplications,
+) -> WebDeps:
     ledger = governor.ledger
     collector = MetricsCollector(
         ledger.reader,
@@ -122,6 +133,7 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool],
         sign_in=open_sign_in(governor.config.server, governor.clock),
         ending=ending,
         process=ProcessFacts(pid=os.getpid(), workers=governor.config.server.workers),
+        applications=applications,
     )
 
     if governor.config.alerts.enabled:
@@ -132,6 +144,7 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool],
         deps.config = config
         if deps.alerts is not None:
             deps.alerts.adopt(config)
+        applications.adopt(config)
         if counter is not None:
             counter.adopt()
 

@@ -74,6 +74,7 @@ class Pages:
             version=deps.version,
             health_words=words.HEALTH_WORDS,
             budget_words=words.BUDGET_WORDS,
+            application_words=words.APPLICATION_WORDS,
             severity_words=words.SEVERITY_WORDS,
         )
         self._environment.globals["parts"] = self._environment.get_template("parts.html").module

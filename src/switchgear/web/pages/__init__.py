@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from switchgear.web.pages import (
     alerts,
+    applications,
     budgets,
     calls,
     operator,
@@ -31,7 +32,7 @@ __all__ = ["install_pages", "install_sign_in"]
 def install_pages(app: FastAPI, deps: WebDeps, pages: Pages) -> None:
     """Add every page; they are for people, so they are not in the OpenAPI document."""
     router = APIRouter(include_in_schema=False)
-    for noun in (overview, services, budgets, usage, calls, alerts, traces, shells, operator):
+    for noun in (overview, services, budgets, usage, calls, alerts, traces, applications, shells, operator):
         noun.add_routes(router, deps, pages)
     app.include_router(router)
 

@@ -24,16 +24,6 @@ _RUNS: Final = (
     "/usage?by=run&range=30d",
     "Usage by run",
 )
-_APPLICATIONS: Final = (
-    "Applications",
-    "This version writes no applications yet",
-    (
-        "The job pipeline will count here what it has sent: today, this week, this month and in all. "
-        "What its calls cost is on record already, job by job."
-    ),
-    "/usage?by=job&range=30d",
-    "Usage by job",
-)
 
 
 def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
@@ -46,7 +36,3 @@ def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
     @router.get("/runs")
     def runs(request: Request) -> Response:
         return shell(request, _RUNS)
-
-    @router.get("/applications")
-    def applications(request: Request) -> Response:
-        return shell(request, _APPLICATIONS)
