@@ -40,7 +40,8 @@ $(PEERS): benchmarks/peers.txt
 	@$(BIN)/python -m pip install --quiet --target $@ --requirement $<
 	@touch $@
 
-docs: setup ## check that docs/ says what the code does
+docs: setup ## build the site (build/site), strictly, and check that docs/ says what the code does
+	$(BIN)/mkdocs build --strict
 	$(BIN)/pytest -m docs
 
 lock: setup ## pin today's newest compatible releases in constraints.txt

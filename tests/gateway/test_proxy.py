@@ -8,11 +8,12 @@ import socket
 import httpx2
 import pytest
 
+from switchgear.config.model import ServerConfig
 from switchgear.drills.sandbox import Sandbox
-from switchgear.gateway.proxy import MAX_BODY
 from switchgear.ledger.views import CallFilter, CallRow
 from switchgear.server import Server
 
+LONGEST = ServerConfig().max_body_bytes
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "hello there"}], "max_tokens": 5}
 
 
@@ -205,12 +206,12 @@ async def test_budget_01_two_hundred_parallel_requests_on_room_for_three(server:
 
 def test_a_body_beyond_the_bound_is_turned_away(server: Server) -> None:
     """An upload larger than the gateway takes is a 413, not a full memory."""
-    head = f"POST /web/x HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {MAX_BODY + 1}\r\n\r\n".encode()
+    head = f"POST /web/x HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {LONGEST + 1}\r\n\r\n".encode()
     host, port = server.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as one:
         one.sendall(head)
         chunk = b"x" * (1024 * 1024)
-        for _ in range(MAX_BODY // len(chunk)):
+        for _ in range(LONGEST // len(chunk)):
             one.sendall(chunk)
         one.sendall(b"x")
         assert one.recv(65536).startswith(b"HTTP/1.1 413")

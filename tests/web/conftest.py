@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
+from tests.web.browsing import ARGUMENTS, Site, chromium
 
 from switchgear.calls import Attribution, Call, Reason, Refusal, Usage, new_call_id
 from switchgear.clock import MICROS, Moment
@@ -27,6 +28,8 @@ from switchgear.web.deps import WebDeps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from playwright.sync_api import Browser
 
 NOW = dt.datetime(2026, 11, 24, 13, 3, 7, tzinfo=dt.UTC).timestamp()
 NOW_US = int(NOW) * MICROS
@@ -178,22 +181,27 @@ class Pen:
         )
         self._last = self._ledger.reserve(reserved)
         if status != "reserved":
-            settled = {
-                "call_id": call.id,
-                "attempt": attempt,
-                "status": status,
-                "usage": facts.get("usage", Usage(input_tokens=1912, output_tokens=310)),
-                "cost": cost,
-                "price_version": None if cost is None else "2026-11-20",
-                "estimated": facts.get("estimated", False),
-                "http_status": facts.get("http_status", 200 if status == "ok" else None),
-                "error": facts.get("error"),
-                "model": None,
-                "ttft_us": facts.get("ttft_us"),
-                "duration_us": facts.get("duration_us", 2_100_000),
-            }
-            self._last = self._ledger.settle(msgspec.convert(settled, AttemptSettled))
+            self.settle(call.id, attempt=attempt, status=status, cost=cost, **facts)
         return call.id
+
+    def settle(
+        self, call_id: str, *, attempt: int = 1, status: str = "ok", cost: int | None = 4_200_000, **facts: object
+    ) -> None:
+        settled = {
+            "call_id": call_id,
+            "attempt": attempt,
+            "status": status,
+            "usage": facts.get("usage", Usage(input_tokens=1912, output_tokens=310)),
+            "cost": cost,
+            "price_version": None if cost is None else "2026-11-20",
+            "estimated": facts.get("estimated", False),
+            "http_status": facts.get("http_status", 200 if status == "ok" else None),
+            "error": facts.get("error"),
+            "model": None,
+            "ttft_us": facts.get("ttft_us"),
+            "duration_us": facts.get("duration_us", 2_100_000),
+        }
+        self._last = self._ledger.settle(msgspec.convert(settled, AttemptSettled))
 
     def refuse(self, at: int, service: str, reason: Reason, rule: str, message: str, **numbers: object) -> str:
         attribution = Attribution(job="beta-7", layer="fit")
@@ -217,6 +225,31 @@ class Pen:
     def _id(self, at: int) -> str:
         self._number += 1
         return new_call_id(at)[:20] + f"{self._number:06d}"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, for all tests of a file."""
+    from playwright.sync_api import sync_playwright
+
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS) as browser,
+    ):
+        yield browser
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser's console complained of."""
+    return []
+
+
+@pytest.fixture
+def served(place: Place) -> Iterator[str]:
+    """A Switchgear of one's own, served."""
+    with Site(place) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
+from switchgear import plugins
 from switchgear.alerts.message import delivery_id, signature
+from switchgear.config.kinds import CHANNELS
 from switchgear.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -50,6 +52,9 @@ def carrier_of(channel: AlertChannelConfig, *, environ: Mapping[str, str], repea
     url = channel.url if channel.url is not None else _variable(channel, channel.url_env or "", environ)
     if channel.kind == "apprise":
         return _Apprise(channel.name, url)
+    if channel.kind not in CHANNELS:
+        made: Carrier = plugins.load("switchgear.channels", channel.kind)(channel.name, url)
+        return made
     _require_address(channel, url)
     if channel.kind == "alertmanager":
         return _Alertmanager(url, hold_us=2 * repeat_us)

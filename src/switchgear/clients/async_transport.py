@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final
 import httpx2
 
 from switchgear.clients.async_stream import AsyncStream, drive
+from switchgear.clients.in_time import Until, seconds_of
 from switchgear.clients.journey import Refusals, journey
 from switchgear.clients.requests import FAULTS, answered, arrived, attempts_of, onward
+from switchgear.clients.wires import AsyncWire
 from switchgear.errors import StallError
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ class AsyncGovernedTransport(httpx2.AsyncBaseTransport):
         service: a configured service's name.
         refusals: ``response`` (default) answers a refusal in the provider's error shape,
             ``raise`` raises the *Refused* itself.
-        inner: what really sends; default: ``httpx2.AsyncHTTPTransport()``.
+        inner: what really sends; default: httpx2.
         draw: returns a random number from 0 up to but not including 1, for the jitter between attempts.
     """
 
@@ -46,14 +48,15 @@ class AsyncGovernedTransport(httpx2.AsyncBaseTransport):
         self._gate: Final = gate
         self._service: Final = service
         self._refusals: Final[Refusals] = refusals
-        self._inner: Final = inner if inner is not None else httpx2.AsyncHTTPTransport()
+        self._inner: Final = inner if inner is not None else AsyncWire()
         self._draw: Final = draw
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         async def send(passage: Passage, left_us: int | None) -> Arrival:
             one = onward(passage.exchange, request, asked=self._service, left_us=left_us)
-            response = await self._inner.handle_async_request(one)
-            return arrived(response, _Source(response))
+            until = Until(seconds_of(passage.exchange, left_us))
+            response = await until.wait(self._inner.handle_async_request(one))
+            return arrived(response, _Source(response, until))
 
         attempts = attempts_of(self._gate, self._service, request, await request.aread(), self._draw)
         try:
@@ -71,8 +74,9 @@ class AsyncGovernedTransport(httpx2.AsyncBaseTransport):
 class _Source:
     """The bytes of a response."""
 
-    def __init__(self, response: httpx2.Response) -> None:
+    def __init__(self, response: httpx2.Response, until: Until) -> None:
         self._response: Final = response
+        self._until: Final = until
         self._chunks: AsyncIterator[bytes] | None = None
 
     @property
@@ -86,13 +90,17 @@ class _Source:
                 msg = "an async transport answered with a sync stream"
                 raise TypeError(msg)
             self._chunks = aiter(stream)
-        async for chunk in self._chunks:
-            if chunk:
-                return chunk
-        return b""
+        return await self._until.wait(_next(self._chunks))
 
     async def aclose(self) -> None:
         await self._response.aclose()
+
+
+async def _next(chunks: AsyncIterator[bytes]) -> bytes:
+    async for chunk in chunks:
+        if chunk:
+            return chunk
+    return b""
 
 
 class _Body(httpx2.AsyncByteStream):

@@ -8,6 +8,7 @@ import httpx2
 
 from switchgear.clients.journey import Arrival
 from switchgear.clients.passage import Faults
+from switchgear.clients.wires import CA_FILE
 from switchgear.clock import MICROS
 from switchgear.governor.asked import Asked
 from switchgear.governor.attempts import Attempts
@@ -56,6 +57,7 @@ def onward(exchange: Exchange, request: httpx2.Request, *, asked: str, left_us: 
         left_us: microseconds that no time-out of this attempt is longer than; None: as the caller said.
     """
     extensions = {name: value for name, value in request.extensions.items() if name != CALLER}
+    extensions[CA_FILE] = exchange.config.ca_file
     url = _target(exchange, request.url)
     if exchange.call.service != asked:
         target = (httpx2.URL(exchange.url).raw_path.rstrip(b"/").decode("ascii") + exchange.path).encode("ascii")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from switchgear.clients.watch import Watch
 from switchgear.clock import MICROS
 from switchgear.errors import StallError
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
 
     from switchgear.calls import Outcome
     from switchgear.clients.passage import Passage
+    from switchgear.clients.watch import Watch
     from switchgear.governor.gate import Gate
 
 __all__ = ["Source", "Stream"]
@@ -43,10 +43,10 @@ class Stream:
         begun: the caller has the head of the answer: a stall is told in its stream, not raised.
     """
 
-    def __init__(self, gate: Gate, passage: Passage, source: Source) -> None:
+    def __init__(self, gate: Gate, passage: Passage, source: Source, watch: Watch) -> None:
         self.ahead: list[bytes] = []
         self.begun = False
-        self._watch: Final = Watch(gate.clock, source.interrupt)
+        self._watch: Final = watch
         self._gate: Final = gate
         self._passage: Final = passage
         self._source: Final = source
@@ -111,16 +111,16 @@ class Stream:
         left = exchange.left_us
         if left is None:
             return self._source.read()
-        self._watch.set(left / MICROS)
+        watched = self._watch.over(left / MICROS, self._source.interrupt)
         try:
             chunk = self._source.read()
         except Exception:
-            if self._watch.struck:
+            if watched.struck:
                 raise exchange.stall() from None
             raise
         finally:
-            self._watch.clear()
-        if self._watch.struck:
+            watched.end()
+        if watched.struck:
             raise exchange.stall()
         return chunk
 

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 import httpx2
 
+from switchgear.clients.in_time import seconds_of, too_late
 from switchgear.clients.journey import Admit, Cut, Pause, Read, Refusals, Send, Step, journey
 from switchgear.clients.requests import FAULTS, answered, arrived, attempts_of, onward
 from switchgear.clients.stream import Stream
+from switchgear.clients.watch import Watch
+from switchgear.clients.wires import Wire
 from switchgear.clock import MICROS
 from switchgear.errors import StallError
 
@@ -38,7 +41,7 @@ class GovernedTransport(httpx2.BaseTransport):
         service: a configured service's name.
         refusals: ``response`` (default) answers a refusal in the provider's error shape,
             ``raise`` raises the *Refused* itself.
-        inner: what really sends; default: ``httpx2.HTTPTransport()``.
+        inner: what really sends; default: httpx2.
         draw: returns a random number from 0 up to but not including 1, for the jitter between attempts.
     """
 
@@ -54,7 +57,8 @@ class GovernedTransport(httpx2.BaseTransport):
         self._gate: Final = gate
         self._service: Final = service
         self._refusals: Final[Refusals] = refusals
-        self._inner: Final = inner if inner is not None else httpx2.HTTPTransport()
+        self._inner: Final = inner if inner is not None else Wire()
+        self._watch: Final = Watch(gate.clock)
         self._draw: Final = draw
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -83,12 +87,12 @@ class GovernedTransport(httpx2.BaseTransport):
             case Send(passage, left_us):
                 try:
                     one = onward(passage.exchange, request, asked=self._service, left_us=left_us)
-                    return self._send(passage.exchange, one)
+                    return self._send(passage.exchange, one, seconds_of(passage.exchange, left_us))
                 except BaseException as error:
                     self._gate.settle(passage.admitted, passage.failed(error))
                     raise
             case Read(passage, arrival, limit):
-                stream = Stream(self._gate, passage, arrival.source)
+                stream = Stream(self._gate, passage, arrival.source, self._watch)
                 stream.begun = limit is None
                 return stream if limit is None else stream.collect(limit)
             case Cut(body):
@@ -97,11 +101,16 @@ class GovernedTransport(httpx2.BaseTransport):
                 self._gate.clock.sleep(seconds)
                 return None
 
-    def _send(self, exchange: Exchange, request: httpx2.Request) -> Arrival:
+    def _send(self, exchange: Exchange, request: httpx2.Request, seconds: float) -> Arrival:
+        until = self._gate.clock.monotonic() + seconds
+
+        def begun(response: httpx2.Response) -> Arrival:
+            left = max(0.0, until - self._gate.clock.monotonic())
+            return arrived(response, _Source(response, self._watch, seconds, left))
+
         left = exchange.left_us
         if left is None:
-            response = self._inner.handle_request(request)
-            return arrived(response, _Source(response))
+            return begun(self._inner.handle_request(request))
         usual = request.extensions.get("timeout", {})
         limits = request.extensions["timeout"] = {**usual, "read": min(left / MICROS, usual.get("read") or left)}
         try:
@@ -112,7 +121,7 @@ class GovernedTransport(httpx2.BaseTransport):
             raise exchange.stall() from None
         finally:
             limits["read"] = usual.get("read")  # the body has its own patience
-        return arrived(response, _Source(response))
+        return begun(response)
 
     def close(self) -> None:
         self._inner.close()
@@ -121,8 +130,10 @@ class GovernedTransport(httpx2.BaseTransport):
 class _Source:
     """The bytes of a response."""
 
-    def __init__(self, response: httpx2.Response) -> None:
+    def __init__(self, response: httpx2.Response, watch: Watch, seconds: float, left: float) -> None:
         self._response: Final = response
+        self._seconds: Final = seconds
+        self._watched: Final = watch.over(left, self.interrupt)
         self._chunks: Iterator[bytes] | None = None
 
     @property
@@ -136,9 +147,18 @@ class _Source:
                 msg = "a sync transport answered with an async stream"
                 raise TypeError(msg)
             self._chunks = iter(stream)
-        return next(filter(None, self._chunks), b"")
+        try:
+            chunk = next(filter(None, self._chunks), b"")
+        except Exception:
+            if self._watched.struck:
+                too_late(self._seconds)
+            raise
+        if self._watched.struck:
+            too_late(self._seconds)
+        return chunk
 
     def close(self) -> None:
+        self._watched.end()
         self._response.close()
 
     def interrupt(self) -> None:

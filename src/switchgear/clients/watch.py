@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -10,53 +12,99 @@ if TYPE_CHECKING:
 
     from switchgear.clock import Clock
 
-__all__ = ["Watch"]
+__all__ = ["Watch", "Watched"]
 
 _IDLE: Final = 5.0
+_FEW: Final = 64
+
+
+class Watched:
+    """Something that may take so long and no longer.
+
+    Attributes:
+        struck: it took longer.
+    """
+
+    __slots__ = ("_strike", "_watch", "over", "struck")
+
+    def __init__(self, watch: Watch, strike: Callable[[], None]) -> None:
+        self.struck = False
+        self.over = False
+        self._watch: Final = watch
+        self._strike: Final = strike
+
+    def end(self) -> bool:
+        """Watch it no longer; return whether it took too long."""
+        self._watch.forget(self)
+        return self.struck
+
+    def strike(self) -> None:
+        """It took too long."""
+        self._strike()
 
 
 class Watch:
-    """Calls *strike*, in a thread of its own, when a read that it was set for takes too long.
+    """Calls back, in a thread of its own, when what it was told of has taken too long.
 
-    The thread is there only while there is something to watch, and a few seconds longer.
-
-    Attributes:
-        struck: it did.
+    One thread watches everything. It is there only while there is something to watch, and a few
+    seconds longer.
     """
 
-    def __init__(self, clock: Clock, strike: Callable[[], None]) -> None:
-        self.struck = False
+    def __init__(self, clock: Clock) -> None:
         self._clock: Final = clock
-        self._strike: Final = strike
         self._changed: Final = threading.Condition()
-        self._at: float | None = None
-        self._is_there = False
+        self._numbers: Final = itertools.count()
+        self._due: list[tuple[float, int, Watched]] = []
+        self._ended = 0
+        self._wakes_at: float | None = None  # None: there is no thread
 
-    def set(self, seconds: float) -> None:
-        """Strike in *seconds* unless *clear* comes before."""
+    def over(self, seconds: float, strike: Callable[[], None]) -> Watched:
+        """Call *strike* in *seconds* unless the one returned has ended before."""
+        one = Watched(self, strike)
+        at = self._clock.monotonic() + seconds
         with self._changed:
-            self._at = self._clock.monotonic() + seconds
-            if self._is_there:
-                self._changed.notify()
-                return
-            self._is_there = True
+            heapq.heappush(self._due, (at, next(self._numbers), one))
+            if self._wakes_at is not None:
+                if at < self._wakes_at:
+                    self._changed.notify()
+                return one
+            self._wakes_at = at
         threading.Thread(target=self._run, name="switchgear-watch", daemon=True).start()
+        return one
 
-    def clear(self) -> None:
-        """Strike no more until *set* is called again."""
+    def forget(self, one: Watched) -> None:
+        """Strike no more for *one*; the second time does nothing."""
         with self._changed:
-            self._at = None
+            if one.over:
+                return
+            one.over = True
+            self._ended += 1
+            if self._ended > _FEW and self._ended > len(self._due) // 2:
+                self._due = [entry for entry in self._due if not entry[2].over]
+                heapq.heapify(self._due)
+                self._ended = 0
 
     def _run(self) -> None:
-        with self._changed:
-            while True:
-                left = _IDLE if self._at is None else self._at - self._clock.monotonic()
-                if left <= 0:
-                    break
-                if not self._changed.wait(left) and self._at is None:
-                    self._is_there = False
-                    return
-            self.struck = True
-            self._is_there = False
-            self._at = None
-        self._strike()
+        while True:
+            with self._changed:
+                one = self._next()
+            if one is None:
+                return
+            one.strike()
+
+    def _next(self) -> Watched | None:
+        """Wait for the next one that takes too long; None: there has been nothing to watch for some time."""
+        while True:
+            while self._due and self._due[0][2].over:
+                heapq.heappop(self._due)
+                self._ended = max(0, self._ended - 1)
+            now = self._clock.monotonic()
+            if self._due and self._due[0][0] <= now:
+                one = heapq.heappop(self._due)[2]
+                one.over = one.struck = True
+                return one
+            left = min(self._due[0][0] - now, _IDLE) if self._due else _IDLE
+            self._wakes_at = now + left
+            if not self._changed.wait(left) and not self._due:
+                self._wakes_at = None
+                return None

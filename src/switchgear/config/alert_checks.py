@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from switchgear.config.alert_rules import BUILT_IN, merged_rules
 from switchgear.config.alerting import METRICS
+from switchgear.config.kinds import CHANNELS, kind_problems
 from switchgear.config.problems import Problem, nearest, shown
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ def _resolve(path: KeyPath, rule: AlertRuleConfig) -> Iterator[Problem]:
 def _channel(path: KeyPath, channel: AlertChannelConfig) -> Iterator[Problem]:
     if (channel.url is None) == (channel.url_env is None):
         yield Problem(path, "needs one of url and url_env, and not both")
+    yield from kind_problems((*path, "kind"), channel.kind, CHANNELS, "switchgear.channels")
     for key in ("url_env", "secret_env"):
         value = getattr(channel, key)
         if value is not None and not _VARIABLE.fullmatch(value):
@@ -121,6 +123,8 @@ def _channel(path: KeyPath, channel: AlertChannelConfig) -> Iterator[Problem]:
         yield Problem((*path, "secret_env"), "only a webhook is signed")
     if channel.url is None:
         return
+    if channel.kind not in CHANNELS:
+        return  # what its address looks like, the plugin knows
     if channel.kind == "apprise":
         yield Problem((*path, "url"), "an address for apprise holds its secrets; name its variable as url_env")
     else:

@@ -99,10 +99,10 @@ class AlertRuleConfig(_Section):
 
 
 class AlertChannelConfig(_Section):
-    """Who is told: a ``webhook``, an ``alertmanager``, or whatever ``apprise`` knows."""
+    """Who is told: a ``webhook``, an ``alertmanager``, whatever ``apprise`` knows, or a plugin's kind of channel."""
 
     name: _Name
-    kind: Literal["webhook", "alertmanager", "apprise"] = "webhook"
+    kind: StrictStr = "webhook"
     url: StrictStr | None = None
     url_env: StrictStr | None = None
     secret_env: StrictStr | None = None

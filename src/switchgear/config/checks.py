@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import ssl
 import zoneinfo
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from switchgear import plugins
 from switchgear.config.alert_checks import alert_problems
 from switchgear.config.applications import application_problems
+from switchgear.config.kinds import KINDS, kind_problems
 from switchgear.config.model import CALENDAR_PERIODS
 from switchgear.config.presets import PRESETS
 from switchgear.config.problems import Problem, nearest, shown
@@ -65,6 +68,8 @@ def problems_in(config: Config) -> Iterator[Problem]:
     """Yield everything in *config* that has the right type and is wrong all the same."""
     yield from _time_zone(config.server.reporting_timezone)
     yield from _hosts(config.server.hosts)
+    if config.server.client_timeout == 0:
+        yield Problem(("server", "client_timeout"), "must be longer than 0s")
     yield from _ledger(config.ledger.url)
     yield from _state(config.state)
     for name, service in config.services.items():
@@ -108,6 +113,7 @@ def _state(state: StateConfig) -> Iterator[Problem]:
         try:
             parts = urlsplit(state.url)
             is_shared = parts.scheme in {"redis", "rediss"} and bool(parts.hostname) and parts.port != 0
+            is_shared = is_shared or parts.scheme in plugins.names("switchgear.states")
         except ValueError:
             is_shared = False
         if not is_shared:
@@ -126,6 +132,7 @@ def _service(
         yield Problem(path, "this name belongs to a page of the dashboard or to the API; choose another")
     elif not _SERVICE_NAME.fullmatch(name):
         yield Problem(path, "a service's name is made of a-z, 0-9, _ and -, and begins with a letter or digit")
+    yield from kind_problems((*path, "kind"), service.kind, KINDS, "switchgear.dialects")
     if service.base_url is not None:
         yield from _address((*path, "base_url"), service.base_url)
     elif name not in PRESETS:
@@ -133,9 +140,11 @@ def _service(
         near = nearest(name, PRESETS)
         if service.kind != "http" or near:
             yield Problem(path, "base_url is missing, and no built-in service has this name", near)
+    yield from _trust((*path, "ca_file"), service.ca_file)
     yield from _key(path, service)
     for key in (
         "timeout",
+        "connect_timeout",
         "first_token_timeout",
         "stall_timeout",
         "breaker.recovery_timeout",
@@ -184,6 +193,15 @@ def _key(path: KeyPath, service: ServiceConfig) -> Iterator[Problem]:
     if not _VARIABLE.fullmatch(service.api_key_env):
         # What stands there may be the key itself, so it is not repeated.
         yield Problem((*path, "api_key_env"), "must be the name of an environment variable, not a key")
+
+
+def _trust(path: KeyPath, ca_file: str | None) -> Iterator[Problem]:
+    if ca_file is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=ca_file)
+        except OSError as error:  # ssl.SSLError is one
+            why = "has no certificate in PEM" if isinstance(error, ssl.SSLError) else f"can't be read: {error.strerror}"
+            yield Problem(path, f"{shown(ca_file)} {why}")
 
 
 def _above_zero(path: KeyPath, service: ServiceConfig) -> Iterator[Problem]:

@@ -26,7 +26,8 @@ __all__ = [
 ]
 
 Positive = Annotated[StrictInt, Field(gt=0)]
-Kind = Literal["openai", "anthropic", "http"]
+Kind = StrictStr
+"""``openai``, ``anthropic``, ``http``, or the name of an entry point among ``switchgear.dialects``."""
 CALENDAR_PERIODS: Final = ("total", "hour", "day", "week", "month")
 
 
@@ -64,6 +65,9 @@ class ServerConfig(_Section):
     hosts: tuple[StrictStr, ...] = ()
     workers: Positive = 1
     shutdown_timeout: Duration = Field(default="30s")  # type: ignore[assignment]  # validated into microseconds
+    client_timeout: Duration = Field(default="20s")  # type: ignore[assignment]  # validated into microseconds
+    max_head_bytes: Annotated[StrictInt, Field(ge=1024)] = 64 * 1024
+    max_body_bytes: Positive = 64 * 1024 * 1024
 
 
 class LedgerConfig(_Section):
@@ -145,6 +149,8 @@ class ServiceConfig(_Section):
     kind: Kind = "http"
     provider: StrictStr | None = None
     base_url: StrictStr | None = None
+    ca_file: Annotated[StrictStr, Field(min_length=1)] | None = None
+    max_connections: Positive = 1024
     api_key_env: StrictStr | None = None
     api_key_file: StrictStr | None = None
     api_key_header: StrictStr | None = None
@@ -153,6 +159,7 @@ class ServiceConfig(_Section):
     critical: StrictBool = False
     max_wait: Duration = Field(default="30s")  # type: ignore[assignment]  # validated into microseconds
     timeout: Duration = Field(default="10m")  # type: ignore[assignment]  # validated into microseconds
+    connect_timeout: Duration = Field(default="10s")  # type: ignore[assignment]  # validated into microseconds
     first_token_timeout: Duration | None = None
     stall_timeout: Duration | None = None
     limits: LimitsConfig = LimitsConfig()

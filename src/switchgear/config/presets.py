@@ -37,7 +37,7 @@ PRESETS: Final[dict[str, dict[str, Any]]] = {
     # Reached from Python alone, hence no address.
     "pdf_service": {
         "kind": "http",
-        "limits": {"requests_per_minute": 60},
+        "limits": {"requests_per_minute": 60, "concurrent": 4},
         "breaker": {"failure_threshold": 3, "recovery_timeout": "60s"},
     },
 }

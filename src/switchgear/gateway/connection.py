@@ -65,12 +65,12 @@ class Reply:
         """Whether it has come to its end, good or bad."""
         return self._done or self._error is not None
 
-    async def head(self, seconds: float) -> None:
-        """Wait until *status* and *headers* are here, or *seconds* have brought nothing."""
+    async def head(self) -> None:
+        """Wait until *status* and *headers* are here."""
         while not self.status:
             if self._error is not None:
                 raise self._error
-            await self._more(seconds)
+            await self._more()
 
     async def read(self) -> bytes:
         """Return what has come since; nothing at the end."""
@@ -87,7 +87,7 @@ class Reply:
                 return b""
             if self._error is not None:
                 raise self._error
-            await self._more(None)
+            await self._more()
 
     async def aclose(self) -> None:
         """Let go of the connection: for the next request if the answer is whole, else close it at once."""
@@ -120,18 +120,16 @@ class Reply:
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    async def _more(self, seconds: float | None) -> None:
+    async def _more(self) -> None:
         connection = self._connection
         if connection is None:
             msg = "the answer was closed"
             raise ReadError(msg)
         self._waiter = connection.loop.create_future()
-        connection.watch(seconds)
         try:
             await self._waiter
         finally:
             self._waiter = None
-            connection.unwatch()
 
 
 class Connection(asyncio.Protocol):
@@ -195,9 +193,10 @@ class Connection(asyncio.Protocol):
         return not self._transport.is_closing()
 
     def ask(self, head: bytes, body: bytes, *, bodiless: bool, seconds: float) -> Reply:
-        """Send a request; *bodiless*: its answer has no body (HEAD). *seconds*: the longest silence."""
+        """Send a request; *bodiless*: its answer has no body (HEAD). *seconds*: until the answer is whole."""
         reply = self._reply = Reply(self, bodiless=bodiless)
         self._seconds = seconds
+        self._deadline.set(seconds)
         self._fresh_head()
         self._transport.write(head + body if len(body) < AHEAD else head)
         if len(body) >= AHEAD:
@@ -209,12 +208,10 @@ class Connection(asyncio.Protocol):
         self._transport.write(piece)
         if not self._can_write and not self._transport.is_closing():
             self._room = self.loop.create_future()
-            self.watch(None)
             try:
                 await self._room
             finally:
                 self._room = None
-                self.unwatch()
 
     def spoil(self, *, spoiled: bool) -> None:
         """Take no further request as long as this one is not sent to its end."""
@@ -243,14 +240,6 @@ class Connection(asyncio.Protocol):
     def resume(self) -> None:
         """Read on."""
         self._transport.resume_reading()
-
-    def watch(self, seconds: float | None) -> None:
-        """Fail the answer if so many seconds (None: those of the request) bring nothing."""
-        self._deadline.set(self._seconds if seconds is None else seconds)
-
-    def unwatch(self) -> None:
-        """Wait no more."""
-        self._deadline.clear()
 
     # What the loop calls
 
@@ -350,7 +339,7 @@ class Connection(asyncio.Protocol):
         self._keeps = False
 
     def _too_late(self) -> None:
-        self._break(ReadTimeout(f"nothing came for {self._seconds:g} s"))
+        self._break(ReadTimeout(f"no whole answer within {self._seconds:g} s"))
 
     def _break(self, error: UpstreamError) -> None:
         if self._reply is not None:

@@ -12,11 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from switchgear.gateway.asgi import ASGIApp, Receive, Scope, Send
+    from switchgear.gateway.bounds import Bounds
 
-__all__ = ["MAX_HEAD", "Front"]
-
-MAX_HEAD: Final = 64 * 1024
-"""Bytes of a request's target and headers that are taken."""
+__all__ = ["Front"]
 
 
 def _head_size(scope: Scope) -> int:
@@ -33,6 +31,7 @@ class Front:
         start: called once inside the running loop, before the first request.
         stop: called once when the server shuts down, after the last request.
         hosts: the names that it answers to.
+        bounds: how long a head may be.
     """
 
     def __init__(
@@ -43,12 +42,14 @@ class Front:
         start: Callable[[], Awaitable[None]],
         stop: Callable[[], Awaitable[None]],
         hosts: Hosts,
+        bounds: Bounds,
     ) -> None:
         self._proxy: Final = proxy
         self._control: Final = control
         self._start: Final = start
         self._stop: Final = stop
         self._hosts: Final = hosts
+        self._bounds: Final = bounds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -59,10 +60,9 @@ class Front:
             if not self._hosts.include(next((value for name, value in scope["headers"] if name == b"host"), b"")):
                 await send_problem(send, 421, "Misdirected request", NOT_OURS)
                 return
-            if _head_size(scope) > MAX_HEAD:
-                await send_problem(
-                    send, 431, "Request header fields too large", f"they have at most {MAX_HEAD:,} bytes"
-                )
+            if _head_size(scope) > self._bounds.head:
+                long = self._bounds.long_head
+                await send_problem(send, long.status, long.title, long.detail)
                 return
             first = scope["path"].split("/", 2)[1] if scope["path"].startswith("/") else ""
             app = self._control if not first or first in RESERVED_NAMES else self._proxy

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from switchgear.gateway.hosts import NOT_OURS
 from switchgear.gateway.inbound import Problem
-from switchgear.gateway.proxy import MAX_BODY
 from switchgear.gateway.targets import leads_astray
 from switchgear.wire.dialects import dialect_for
 
 if TYPE_CHECKING:
+    from switchgear.gateway.bounds import Bounds
     from switchgear.gateway.inbound import Inbound
     from switchgear.gateway.serving import Counter
 
@@ -58,7 +58,9 @@ def inspect(request: Inbound, version: str, counter: Counter) -> Intake:
         elif low == "expect":
             expects = value.lower()
     has_body = coding is not None or bool(length)
-    request.problem = _framing(version, coding, length) or _place(request, host, counter) or counter.check(request)
+    request.problem = (
+        _framing(version, coding, length, counter.bounds) or _place(request, host, counter) or counter.check(request)
+    )
     if request.problem is not None:
         return Intake(has_body, streams=False, expects=False)
     streams = has_body and (length is None or length > _COLLECTED) and _is_opaque(request, kind, counter)
@@ -68,14 +70,14 @@ def inspect(request: Inbound, version: str, counter: Counter) -> Intake:
 _LENGTHS: Final = frozenset(map(len, ("host", "content-length", "transfer-encoding", "content-type", "expect")))
 
 
-def _framing(version: str, coding: str | None, length: int | None) -> Problem | None:
+def _framing(version: str, coding: str | None, length: int | None, bounds: Bounds) -> Problem | None:
     """Return what is wrong with how the message is put together; the parser has seen to the rest."""
     if version not in {"1.1", "1.0"}:
         return Problem(505, "HTTP version not supported", "this server speaks HTTP/1.1")
     if coding is not None and (coding.strip().lower() != "chunked" or version == "1.0"):
         return Problem(501, "Not implemented", "the only transfer coding of a request body is chunked")
-    if length is not None and length > MAX_BODY:
-        return Problem(413, "Content too large", f"a request body has at most {MAX_BODY:,} bytes")
+    if length is not None and length > bounds.body:
+        return bounds.long_body
     return None
 
 

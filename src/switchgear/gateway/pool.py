@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Outgoing", "Pool"]
 
-_MOST: Final = 1024
-"""Connections to one upstream at a time."""
-
 _KEPT: Final = 60.0
 """Seconds that a connection is kept for the next request."""
 
@@ -38,7 +35,7 @@ class Outgoing(NamedTuple):
         headers: all but ``host``.
         body: the whole of it, or where it is read from while it is sent.
         idempotent: sent twice it does the same as once.
-        connect, read: seconds for a connection, and the longest silence.
+        connect, total: seconds for a connection, and until the answer is whole.
     """
 
     method: str
@@ -47,7 +44,7 @@ class Outgoing(NamedTuple):
     body: bytes | AsyncSource
     idempotent: bool
     connect: float
-    read: float
+    total: float
 
 
 class Pool:
@@ -61,13 +58,17 @@ class Pool:
         port: TCP port.
         netloc: what the ``host`` header says.
         context: for TLS; None: plain TCP.
+        most: connections at a time.
     """
 
-    def __init__(self, host: str, port: int, *, netloc: str, context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, host: str, port: int, *, netloc: str, context: ssl.SSLContext | None = None, most: int = 1024
+    ) -> None:
         self._host: Final = host
         self._port: Final = port
         self._host_line: Final = f" HTTP/1.1\r\nhost: {netloc}\r\n"
         self._context: Final = context
+        self._most: Final = most
         self._idle: Final[list[Connection]] = []
         self._open: Final[set[Connection]] = set()
         self._connecting = 0
@@ -107,12 +108,12 @@ class Pool:
         if chunked:
             headers = [*headers, ("transfer-encoding", "chunked")]
         reply = connection.ask(
-            head_bytes(first, headers), whole, bodiless=request.method == "HEAD", seconds=request.read
+            head_bytes(first, headers), whole, bodiless=request.method == "HEAD", seconds=request.total
         )
         try:
             if not isinstance(body, bytes):
                 await _pump(connection, reply, body, chunked=chunked)
-            await reply.head(request.read)
+            await reply.head()
         except UpstreamError:
             await reply.aclose()
             if kept and request.idempotent and isinstance(body, bytes) and not reply.begun:
@@ -138,7 +139,7 @@ class Pool:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(seconds):
-                while len(self._open) + self._connecting >= _MOST:
+                while len(self._open) + self._connecting >= self._most:
                     waiter = loop.create_future()
                     self._waiters.append(waiter)
                     try:
@@ -150,7 +151,7 @@ class Pool:
                     if kept is not None:
                         return kept
         except TimeoutError:
-            msg = f"all {_MOST} connections to {self._host} were in use for {seconds:g} s"
+            msg = f"all {self._most} connections to {self._host} were in use for {seconds:g} s"
             raise PoolTimeout(msg) from None
         return await self._connect(loop, seconds)
 

@@ -20,10 +20,9 @@ from switchgear.gateway.answers import begun, whole
 from switchgear.gateway.connection import AHEAD
 from switchgear.gateway.deadline import Deadline
 from switchgear.gateway.faults import UpstreamError
-from switchgear.gateway.heads import MAX_HEAD, header_name
+from switchgear.gateway.heads import header_name
 from switchgear.gateway.inbound import Feed, Inbound, Problem
 from switchgear.gateway.intake import inspect
-from switchgear.gateway.proxy import MAX_BODY
 from switchgear.gateway.serving import told
 
 if TYPE_CHECKING:
@@ -41,12 +40,7 @@ _FIRST_LINE: Final = re.compile(rb"(?:\r\n)*[A-Z]+ /([^/ ?#\r\n]+)[/ ?#]")
 _LINE: Final = re.compile(rb"(?:\r\n)*[^\r\n]+\r\n")
 _NO_PATH: Final = re.compile(rb"(?:\r\n)*[A-Z]+ [^/*]")
 _MAX_LINE: Final = 16 * 1024
-_HEAD_SECONDS: Final = 20.0
-"""How long a client may take for a head, and how long it may pause in a body."""
-
 _LINGER_SECONDS: Final = 5.0
-
-_LONG_HEAD: Final = Problem(431, "Request head too large", f"a request head has at most {MAX_HEAD:,} bytes")
 
 _ENDS: Final = Problem(503, "Server ends", "the server ended before this request had its answer")
 
@@ -91,6 +85,7 @@ class GatewayProtocol(asyncio.Protocol):
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._counter: Final = counter
+        self._bounds: Final = counter.bounds
         self._config: Final = config
         self._state: Final = server_state
         self._app_state: Final = app_state
@@ -116,7 +111,7 @@ class GatewayProtocol(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=AHEAD)
         self._state.connections.add(cast("Any", self))
-        self._deadline.set(_HEAD_SECONDS)
+        self._deadline.set(self._bounds.seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._state.connections.discard(cast("Any", self))
@@ -171,15 +166,15 @@ class GatewayProtocol(asyncio.Protocol):
             self._closing = True  # served as if it had not asked for another protocol, and then no more
         except httptools.HttpParserError as error:
             self._reject(Problem(400, "Bad request", f"that is no HTTP/1.1 request: {error}"))
-        if self._reading_head and self._head_size > MAX_HEAD:
-            self._reject(_LONG_HEAD)
+        if self._reading_head and self._head_size > self._bounds.head:
+            self._reject(self._bounds.long_head)
 
     # What the parser calls
 
     def on_message_begin(self) -> None:
         self._incoming = Inbound()
         self._reading_head = True
-        self._deadline.set(_HEAD_SECONDS)
+        self._deadline.set(self._bounds.seconds)
 
     def on_url(self, piece: bytes) -> None:
         if self._incoming is not None:
@@ -194,15 +189,15 @@ class GatewayProtocol(asyncio.Protocol):
         if request is None:
             return
         self._reading_head = False
-        long, self._head_size = self._head_size > MAX_HEAD, 0
+        long, self._head_size = self._head_size > self._bounds.head, 0
         parser = self._parser
         request.method = parser.get_method().decode("ascii")
         version = parser.get_http_version()
         request.old = version == "1.0"
         request.keep = version == "1.1" and parser.should_keep_alive() and not parser.should_upgrade()
         found = inspect(request, version, self._counter)
-        if long and sum(len(name) + len(value) + 4 for name, value in request.headers) > MAX_HEAD:
-            request.problem = _LONG_HEAD
+        if long and sum(len(name) + len(value) + 4 for name, value in request.headers) > self._bounds.head:
+            request.problem = self._bounds.long_head
         elif request.service and request.service not in self._counter.routes:
             # Pipelined behind requests for services: after them, who has sent it finds the connection closed.
             self._closing = self._discarding = True
@@ -223,16 +218,15 @@ class GatewayProtocol(asyncio.Protocol):
         request = self._incoming
         if request is None or request.problem is not None:
             return
-        self._deadline.set(_HEAD_SECONDS)
+        self._deadline.set(self._bounds.seconds)
         if isinstance(request.body, Feed):
             if request.body.add(piece):
                 self._pause()
             return
         request.size += len(piece)
-        if request.size > MAX_BODY:
+        if request.size > self._bounds.body:
             request.pieces.clear()
-            detail = f"a request body has at most {MAX_BODY:,} bytes"
-            request.problem = Problem(413, "Content too large", detail)
+            request.problem = self._bounds.long_body
             request.keep = False
             request.ready = True
             return
@@ -347,11 +341,11 @@ class GatewayProtocol(asyncio.Protocol):
             self._paused = False
             self._transport.resume_reading()
             if self._incoming is not None:
-                self._deadline.set(_HEAD_SECONDS)
+                self._deadline.set(self._bounds.seconds)
 
     def _too_late(self) -> None:
         if self._reading_head or self._partial:
-            self._reject(Problem(408, "Request timeout", f"a request head takes at most {_HEAD_SECONDS:g} s"))
+            self._reject(self._bounds.slow_head)
             self._next()
         else:
             self._transport.abort()

@@ -14,7 +14,10 @@ import httpx2
 
 from switchgear.clients.async_transport import AsyncGovernedTransport
 from switchgear.clients.requests import CALLER
+from switchgear.clients.wires import AsyncWire
+from switchgear.clock import MICROS
 from switchgear.errors import ConfigError, LedgerError, StateError
+from switchgear.gateway.bounds import bounds_of
 from switchgear.gateway.problems import send_problem
 from switchgear.gateway.targets import leads_astray
 from switchgear.gateway.unrecorded import send_unrecorded
@@ -27,12 +30,8 @@ if TYPE_CHECKING:
     from switchgear.governor.callers import Caller
     from switchgear.governor.gate import Gate
 
-__all__ = ["MAX_BODY", "Proxy"]
+__all__ = ["Proxy"]
 
-MAX_BODY: Final = 64 * 1024 * 1024
-"""Bytes of a request body that the gateway takes."""
-
-_CONNECT_TIMEOUT: Final = 10.0
 _KEPT_CONNECTIONS: Final = 256
 
 _log = logging.getLogger("switchgear.gateway")
@@ -43,7 +42,7 @@ class _ClientGoneError(Exception):
 
 
 class _TooLargeError(Exception):
-    """The request body is larger than *MAX_BODY*."""
+    """The request body is larger than is taken."""
 
 
 class Proxy:
@@ -56,7 +55,8 @@ class Proxy:
 
     def __init__(self, gate: Gate, *, inner: httpx2.AsyncBaseTransport | None = None) -> None:
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=_KEPT_CONNECTIONS, keepalive_expiry=60)
-        self._inner: Final = inner if inner is not None else httpx2.AsyncHTTPTransport(limits=limits)
+        self._inner: Final = inner if inner is not None else AsyncWire(limits)
+        self._bounds: Final = bounds_of(gate.config.server)
         self._gate: Final = gate
         self._transports: Final[dict[str, AsyncGovernedTransport]] = {}
 
@@ -83,11 +83,12 @@ class Proxy:
             await send_problem(send, 404, "No such upstream", detail)
             return
         try:
-            request = _request(scope, config, b"/" + rest, await _body(receive), caller)
+            request = _request(scope, config, b"/" + rest, await _body(receive, self._bounds.body), caller)
         except _ClientGoneError:
             return
         except _TooLargeError:
-            await send_problem(send, 413, "Content too large", f"a request body has at most {MAX_BODY:,} bytes")
+            long = self._bounds.long_body
+            await send_problem(send, long.status, long.title, long.detail)
             return
         work = asyncio.create_task(self._serve(service, request, send))
         gone = asyncio.create_task(_disconnected(receive))
@@ -175,8 +176,9 @@ def _request(scope: Scope, config: ServiceConfig, rest: bytes, body: bytes, call
     query: bytes = scope.get("query_string", b"")
     base = httpx2.URL((config.base_url or "").rstrip("/"))
     target = base.raw_path.rstrip(b"/") + rest + (b"?" + query if query else b"")
-    seconds = config.timeout / 1e6
-    timeout = {"connect": min(_CONNECT_TIMEOUT, seconds), "read": seconds, "write": seconds, "pool": seconds}
+    seconds = config.timeout / MICROS
+    connect = min(config.connect_timeout / MICROS, seconds)
+    timeout = {"connect": connect, "read": seconds, "write": seconds, "pool": seconds}
     return httpx2.Request(
         scope["method"],
         # The URL tells where to connect; the target goes on the wire as the client wrote it.
@@ -187,7 +189,7 @@ def _request(scope: Scope, config: ServiceConfig, rest: bytes, body: bytes, call
     )
 
 
-async def _body(receive: Receive) -> bytes:
+async def _body(receive: Receive, most: int) -> bytes:
     pieces: list[bytes] = []
     size = 0
     while True:
@@ -196,7 +198,7 @@ async def _body(receive: Receive) -> bytes:
             raise _ClientGoneError
         piece: bytes = message.get("body", b"")
         size += len(piece)
-        if size > MAX_BODY:
+        if size > most:
             raise _TooLargeError
         pieces.append(piece)
         if not message.get("more_body", False):

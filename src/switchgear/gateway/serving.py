@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from switchgear.clients.async_stream import drive
 from switchgear.clients.journey import Answer, journey
 from switchgear.errors import ConfigError, LedgerError, StallError, StateError
+from switchgear.gateway.bounds import bounds_of
 from switchgear.gateway.faults import FAULTS, UpstreamError, UpstreamTimeout
 from switchgear.gateway.inbound import Problem
 from switchgear.gateway.pool import Outgoing
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from switchgear.governor.gate import Gate
 
 __all__ = ["Counter", "no_such_service", "told"]
-
-Kind = Literal["openai", "anthropic", "http"]
 
 _log = logging.getLogger("switchgear.gateway")
 
@@ -61,6 +60,7 @@ class Counter:
         draw: Callable[[], float] = random.random,
     ) -> None:
         self.hosts: Final = hosts
+        self.bounds: Final = bounds_of(gate.config.server)
         self._gate: Final = gate
         self._draw: Final = draw
         self._upstreams: Final[Upstreams] = {}
@@ -88,7 +88,7 @@ class Counter:
             return Problem(404, "No such upstream", detail)
         return None
 
-    def kind_of(self, service: str) -> Kind:
+    def kind_of(self, service: str) -> str:
         """Return the kind of *service*; one that was taken out of the configuration meanwhile has none of its own."""
         config = self._gate.config.services.get(service)
         return "http" if config is None else config.kind
@@ -160,7 +160,7 @@ class Counter:
                     exchange.body if isinstance(body, bytes) else body,
                     exchange.repeat == "always",
                     route.connect if left is None else min(route.connect, left),
-                    route.read if left is None else min(route.read, left),
+                    route.total if left is None else min(route.total, left),
                 )
             )
 

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import urllib.request
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import httpx2
 
+from switchgear.clients.trust import Contexts
+from switchgear.clients.wires import proxy_for
+from switchgear.clock import MICROS
 from switchgear.gateway.pool import Pool
 from switchgear.gateway.proxied import ProxiedUpstream
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Mapping
 
     from switchgear.clients.journey import Arrival
     from switchgear.config.model import ServiceConfig
     from switchgear.gateway.pool import Outgoing
 
-__all__ = ["Route", "Upstream", "Upstreams", "routes_of"]
-
-_CONNECT: Final = 10.0
-"""Seconds that a connection may take."""
+__all__ = ["Place", "Route", "Upstream", "Upstreams", "routes_of"]
 
 
 class Upstream(Protocol):
@@ -44,46 +42,71 @@ class Route(NamedTuple):
     Attributes:
         prefix: the path of its base URL, without a slash at the end.
         upstream: what sends there; None: the service has no address.
-        connect, read: seconds.
+        connect, total: seconds for a connection, and for a call.
     """
 
     prefix: str
     upstream: Upstream | None
     connect: float
-    read: float
+    total: float
 
 
-Upstreams = dict[tuple[str, str, int], Upstream]
-"""What sends to each place: scheme, host, port."""
+class Place(NamedTuple):
+    """Where requests are sent, and over what: services that agree in all of it share connections.
+
+    Attributes:
+        scheme, host, port: of the base URL.
+        netloc: what the ``host`` header says.
+        ca_file: whom TLS trusts besides the usual authorities.
+        most: connections at a time.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    netloc: str
+    ca_file: str | None
+    most: int
+
+
+Upstreams = dict[Place, Upstream]
+"""What sends to each place."""
 
 
 def routes_of(services: Mapping[str, ServiceConfig], upstreams: Upstreams) -> dict[str, Route]:
-    """Return the way to each service. Services at one address share its connections, which are kept in *upstreams*."""
-    context: ssl.SSLContext | None = None
+    """Return the way to each service. Services at one place share its connections, which are kept in *upstreams*.
+
+    Raises:
+        ConfigError: a file of authorities can't be read.
+    """
+    contexts = Contexts()
     routes: dict[str, Route] = {}
     for name, service in services.items():
-        seconds = service.timeout / 1e6
         upstream: Upstream | None = None
         url = httpx2.URL(service.base_url or "")
         if url.host:
-            secure = url.scheme == "https"
-            if secure and context is None:
-                context = httpx2.create_ssl_context()  # trusts whom the fallback trusts
-                context.set_alpn_protocols(["http/1.1"])
-            place = (url.scheme, url.raw_host.decode("ascii"), url.port or (443 if secure else 80))
+            place = Place(
+                scheme=url.scheme,
+                host=url.raw_host.decode("ascii"),
+                port=url.port or (443 if url.scheme == "https" else 80),
+                netloc=url.netloc.decode("ascii"),
+                ca_file=service.ca_file,
+                most=service.max_connections,
+            )
             upstream = upstreams.get(place)
             if upstream is None:
-                netloc = url.netloc.decode("ascii")
-                upstream = upstreams[place] = _upstream(place, netloc, context if secure else None)
+                upstream = upstreams[place] = _upstream(place, contexts)
         prefix = url.raw_path.decode("ascii").rstrip("/")
-        routes[name] = Route(prefix, upstream, min(_CONNECT, seconds), seconds)
+        total = service.timeout / MICROS
+        routes[name] = Route(prefix, upstream, min(service.connect_timeout / MICROS, total), total)
     return routes
 
 
-def _upstream(place: tuple[str, str, int], netloc: str, context: ssl.SSLContext | None) -> Upstream:
-    scheme, host, port = place
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get(scheme) or proxies.get("all")
-    if proxy and not urllib.request.proxy_bypass(host):
-        return ProxiedUpstream(f"{scheme}://{netloc}", proxy)
-    return Pool(host, port, netloc=netloc, context=context)
+def _upstream(place: Place, contexts: Contexts) -> Upstream:
+    proxy = proxy_for(place.scheme, place.host)
+    if proxy is not None:
+        return ProxiedUpstream(
+            f"{place.scheme}://{place.netloc}", proxy, context=contexts.get(place.ca_file), most=place.most
+        )
+    context = contexts.get(place.ca_file) if place.scheme == "https" else None
+    return Pool(place.host, place.port, netloc=place.netloc, context=context, most=place.most)

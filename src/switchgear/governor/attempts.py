@@ -22,7 +22,8 @@ __all__ = ["Attempts"]
 class Attempts:
     """The attempts of one call, decided one by one; each is admitted, settled and recorded on its own.
 
-    The deadline of the whole is the ``timeout`` of the service that was asked, and so is the list
+    The deadline of the whole is the ``timeout`` of the service that was asked, from when the first
+    attempt leaves: queueing before it is bounded by ``max_wait``. So is the list
     of services to fall back on: those of a fallback are not followed, so there is no loop.
 
     Args:
@@ -35,7 +36,8 @@ class Attempts:
         config = gate.service(first.call.service)
         self._gate: Final = gate
         self._draw: Final = draw
-        self._deadline: Final = gate.clock.moment().mono + config.timeout
+        self._timeout: Final = config.timeout
+        self._deadline: int | None = None
         self._others: Final = [
             other for other in config.fallback if other != first.call.service and first.caller.may_use(other)
         ]
@@ -48,6 +50,8 @@ class Attempts:
     @property
     def left_us(self) -> int:
         """Microseconds until the deadline."""
+        if self._deadline is None:
+            return self._timeout
         return self._deadline - self._gate.clock.moment().mono
 
     @property
@@ -64,6 +68,8 @@ class Attempts:
 
     def sent(self) -> None:
         """Take note that the attempt leaves."""
+        if self._deadline is None:
+            self._deadline = self._gate.clock.moment().mono + self._timeout
         self.made += 1
         self._here += 1
 

@@ -74,25 +74,25 @@ class Exchange:
     def __init__(self, gate: Gate, service: str, asked: Asked) -> None:
         self._gate: Final = gate
         self._asked: Final = asked
-        self._config: Final[ServiceConfig] = gate.service(service)
+        self.config: Final[ServiceConfig] = gate.service(service)
         endpoint = asked.path.partition("?")[0]
         index = self._index = index_of(asked.headers)
-        self._dialect: Final = gate.meters.dialect(service, self._config.kind, endpoint)
+        self._dialect: Final = gate.meters.dialect(service, self.config.kind, endpoint)
         self.facts: Final = self._facts(endpoint)
         self.body: Final = self._dialect.outgoing(self.facts, asked.body)
         denied = asked.caller.denied_model(self.facts.model, billable=self.facts.billable)
         if denied is not None:
             raise DeniedError(denied)
-        attribution = attribution_for(asked, self._config.attribution_from)
+        attribution = attribution_for(asked, self.config.attribution_from)
         auth = auth_headers(
-            gate.key_of(service), service=service, config=self._config, dialect=self._dialect, asked=asked
+            gate.key_of(service), service=service, config=self.config, dialect=self._dialect, asked=asked
         )
         out = outgoing_headers(asked, index, self.body, facts=self.facts, auth=auth)
-        self.headers: Final = with_baggage(out, attribution) if self._config.gateway else out
+        self.headers: Final = with_baggage(out, attribution) if self.config.gateway else out
         trace_id, parent = trace_of(index)
         window = gate.book.max_output(service, self.facts.model)
         bound = self.facts.bound_within(
-            max_output=self._config.max_output_tokens or window or UNKNOWN_WINDOW, window=window or UNKNOWN_WINDOW
+            max_output=self.config.max_output_tokens or window or UNKNOWN_WINDOW, window=window or UNKNOWN_WINDOW
         )
         self.call = Call(
             id=new_call_id(gate.clock.moment().wall),
@@ -113,7 +113,7 @@ class Exchange:
     def _facts(self, endpoint: str) -> RequestFacts:
         asked, content_type = self._asked, self._index.get("content-type")
         facts = self._dialect.facts(method=asked.method, path=endpoint, content_type=content_type, body=asked.body)
-        if facts.adds_usage and not self._config.asks_usage:
+        if facts.adds_usage and not self.config.asks_usage:
             return msgspec.structs.replace(facts, adds_usage=False)
         return facts
 
@@ -172,8 +172,8 @@ class Exchange:
     def watch(self, admitted: Admitted) -> None:
         """Let budgets stop the answer if it passes what is reserved for it."""
         self._allowance = Allowance(self._gate, admitted)
-        if self._config.first_token_timeout is not None or self._config.stall_timeout is not None:
-            self._patience = Patience(self._config, admitted.started.mono)
+        if self.config.first_token_timeout is not None or self.config.stall_timeout is not None:
+            self._patience = Patience(self.config, admitted.started.mono)
 
     @property
     def caller(self) -> Caller:
@@ -207,7 +207,7 @@ class Exchange:
             ConfigError: the service has none; it is used through ``gov.call`` and ``gov.protect``.
         """
         self.check_address()
-        return (self._config.base_url or "").rstrip("/")
+        return (self.config.base_url or "").rstrip("/")
 
     def check_address(self) -> None:
         """See that the service has an address.
@@ -215,7 +215,7 @@ class Exchange:
         Raises:
             ConfigError: it has none.
         """
-        if self._config.base_url is None:
+        if self.config.base_url is None:
             msg = f"service {self.call.service!r} has no base_url, so HTTP requests can't be sent to it"
             raise ConfigError(msg)
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from switchgear.events import BudgetChanged, Bus, Event
     from switchgear.governor.keyring import KeyRing
     from switchgear.governor.planning import Cheaper, Plan
+    from switchgear.governor.run_budgets import RunBudgets
     from switchgear.ledger import Ledger
     from switchgear.ledger.commit import Commit
     from switchgear.policies.budget import BudgetRule
@@ -62,6 +63,7 @@ class Gate:
         budgets: the rules made from *config*.
         keys: the provider key of each service that has one of its own.
         ring: the Switchgear keys in force.
+        runs: the budgets of runs under way here.
     """
 
     def __init__(  # noqa: PLR0913 - each is one room, by name
@@ -76,15 +78,17 @@ class Gate:
         budgets: tuple[BudgetRule, ...],
         keys: Mapping[str, str],
         ring: KeyRing,
+        runs: RunBudgets,
     ) -> None:
         self.state: Final = state
         self.ledger: Final = ledger
         self.bus: Final = bus
         self.clock: Final = clock
         self.ring: Final = ring
+        self.runs: Final = runs
         self.callers: Final = ring.callers
         self.meters = Meters(config)
-        self._terms = Terms(config, keys, Planner(config=config, book=book, budgets=budgets, ring=ring))
+        self._terms = Terms(config, keys, Planner(config=config, book=book, budgets=budgets, ring=ring, runs=runs))
         self._desk: Final = BudgetDesk(budgets=budgets, ring=ring, state=state, ledger=ledger, bus=bus, clock=clock)
 
     @property

@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from switchgear.events import Bus
 from switchgear.governor.callers import Callers
 from switchgear.governor.keyring import KeyRing
 from switchgear.governor.keys import provider_keys
 from switchgear.governor.past import counted_by, history_of
 from switchgear.governor.rules import budget_rules, service_rules
+from switchgear.governor.run_budgets import RunBudgets
 from switchgear.governor.sharing import shared_state
 from switchgear.ledger import Ledger
 from switchgear.ledger.housekeeping import Housekeeping
 from switchgear.policies.pricing import PriceBook, PriceSource
 from switchgear.state.memory import MemoryState
+from switchgear.wire.dialects import dialect_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
     from switchgear.config.model import Config
     from switchgear.governor.gate import Gate
     from switchgear.policies.budget import BudgetRule
-    from switchgear.state.base import AsyncState
+    from switchgear.state.base import AsyncState, History
 
 __all__ = ["Parts", "housekeeping", "open_parts", "price_book", "ring_of", "state_of"]
 
@@ -41,6 +45,7 @@ class Parts(TypedDict):
     budgets: tuple[BudgetRule, ...]
     keys: Mapping[str, str]
     ring: KeyRing
+    runs: RunBudgets
 
 
 def open_parts(config: Config, clock: Clock, environ: Mapping[str, str]) -> Parts:
@@ -49,15 +54,17 @@ def open_parts(config: Config, clock: Clock, environ: Mapping[str, str]) -> Part
     Raises:
         LedgerError: the ledger can't be opened.
         StateError: the shared state can't be reached, or will not let us.
-        ConfigError: a key file can't be read, or the server of a shared state drops keys.
+        ConfigError: a key file can't be read, a plugin can't be imported, or the server of a shared state drops keys.
     """
     keys = provider_keys(config, environ)
+    for service in config.services.values():
+        dialect_for(service.kind, "/")  # a plugin that is broken is told now, not at the first call
     ledger = Ledger.open(
         config.ledger.url, clock=clock, durability=config.ledger.durability, on_error=config.ledger.on_error
     )
     try:
-        ring = ring_of(config, ledger)
-        state = _state(config, ledger, clock, ring)
+        ring, runs = ring_of(config, ledger), RunBudgets(ledger)
+        state = _state(config, ledger, clock, ring, runs)
     except BaseException:
         ledger.close()
         raise
@@ -71,6 +78,7 @@ def open_parts(config: Config, clock: Clock, environ: Mapping[str, str]) -> Part
         budgets=budget_rules(config),
         keys=keys,
         ring=ring,
+        runs=runs,
     )
 
 
@@ -80,16 +88,16 @@ def ring_of(config: Config, ledger: Ledger) -> KeyRing:
     return KeyRing(ledger, callers=Callers(required=server.require_keys), timezone=server.reporting_timezone)
 
 
-def _state(config: Config, ledger: Ledger, clock: Clock, ring: KeyRing) -> AsyncState:
+def _state(config: Config, ledger: Ledger, clock: Clock, ring: KeyRing, runs: RunBudgets) -> AsyncState:
     if config.state.url == "memory://":
         return state_of(config, ledger, clock, ring)
     rules = budget_rules(config)
-    return shared_state(
-        config,
-        recall=lambda: history_of(ledger, (*rules, *ring.budgets), clock.moment(), keys=ring.limited),
-        clock=clock,
-        ring=ring,
-    )
+
+    def recall() -> History:
+        history = history_of(ledger, (*rules, *ring.budgets), clock.moment(), keys=ring.limited)
+        return msgspec.structs.replace(history, spend=(*history.spend, *runs.past()))
+
+    return shared_state(config, recall=recall, clock=clock, ring=ring)
 
 
 def price_book(config: Config) -> PriceBook:

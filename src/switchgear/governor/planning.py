@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from switchgear.calls import Outcome
     from switchgear.config.model import Config
     from switchgear.governor.keyring import KeyRing
+    from switchgear.governor.run_budgets import RunBudgets
     from switchgear.policies.budget import BudgetRule
     from switchgear.policies.pricing import PriceBook
 
@@ -57,9 +58,11 @@ class Planner:
         book: PriceBook,
         budgets: Iterable[BudgetRule],
         ring: KeyRing,
+        runs: RunBudgets | None = None,
         expected: Expectations | None = None,
     ) -> None:
         self._ring: Final = ring
+        self._runs: Final = runs
         self._config: Final = config
         self.book: Final = book
         self._budgets: Final = tuple(budgets)
@@ -74,7 +77,9 @@ class Planner:
 
     def follower(self, *, config: Config, book: PriceBook, budgets: Iterable[BudgetRule]) -> Planner:
         """Return a planner for another configuration that knows what this one has learnt."""
-        return Planner(config=config, book=book, budgets=budgets, ring=self._ring, expected=self._expected)
+        return Planner(
+            config=config, book=book, budgets=budgets, ring=self._ring, runs=self._runs, expected=self._expected
+        )
 
     def plan(
         self, call: Call, now: Moment, *, max_wait_us: int | None, waker: Callable[[], None], cheaper: Cheaper | None
@@ -93,6 +98,8 @@ class Planner:
         own = self._ring.budget_of(key)
         if own is not None:
             found = (*found, (own, None))
+        if self._runs is not None:
+            found = (*found, *((rule, None) for rule in self._runs.of(call.attribution)))
         expected = self._bound(call)
         request = AdmissionRequest(
             service=call.service,

@@ -71,7 +71,7 @@ def read_question(said: Mapping[str, Any], config: Config, book: PriceBook, at_u
     call = Call(
         id=new_call_id(at_us),
         service=texts["service"] or "",
-        endpoint=texts["endpoint"] or _ENDPOINTS[service.kind],
+        endpoint=texts["endpoint"] or _ENDPOINTS.get(service.kind, "/"),
         model=texts["model"],
         attribution=Attribution(
             job=texts["job"], run=texts["run"], layer=texts["layer"], key=texts["key"], tags=_tags(said.get("tags"))

@@ -106,11 +106,13 @@ class Reloader:
         if old != new:
             budgets = budget_rules(new)
             now = gate.clock.moment()
-            every = (*budgets, *gate.ring.budgets)
+            lasting = (*budgets, *gate.ring.budgets)
             begins = _begins_something(old, new)
-            history = history_of(gate.ledger, every, now, keys=gate.ring.limited) if begins else History()
+            history = history_of(gate.ledger, lasting, now, keys=gate.ring.limited) if begins else History()
             # The state first: it knows what is retired as well, so that plans of a moment ago find their rules.
-            events = gate.state.reconfigure(service_rules(new), every, history, gate.clock.moment())
+            events = gate.state.reconfigure(
+                service_rules(new), (*lasting, *gate.runs.budgets), history, gate.clock.moment()
+            )
             gate.adopt(new, book=price_book(new), budgets=budgets, keys=keys)
         else:
             gate.adopt(old, book=gate.book, budgets=budget_rules(old), keys=keys)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from switchgear import plugins
 from switchgear.errors import ConfigError
 from switchgear.governor.rules import budget_rules, service_rules
 from switchgear.ledger.home import home_of
@@ -32,12 +33,7 @@ def shared_state(
         StateError: they can't be reached, and ``state.when_down`` is ``closed``.
         ConfigError: the package that speaks to the server is missing, or the server drops keys.
     """
-    try:
-        from switchgear.state.redis import RedisState
-    except ModuleNotFoundError as error:
-        msg = 'state.url: a shared state needs the extra "redis": pip install "switchgear[redis]"'
-        raise ConfigError(msg) from error
-    state = RedisState(
+    state: AsyncState = _engine(config.state.url.partition("://")[0])(
         config.state.url,
         services=service_rules(config),
         budgets=(*budget_rules(config), *ring.budgets),
@@ -57,6 +53,19 @@ def shared_state(
         state.close()
         raise
     return state
+
+
+def _engine(scheme: str) -> Callable[..., AsyncState]:
+    """Return what makes the state of addresses with *scheme*: it takes what *RedisState* takes."""
+    if scheme not in {"redis", "rediss"}:
+        made: Callable[..., AsyncState] = plugins.load("switchgear.states", scheme)
+        return made
+    try:
+        from switchgear.state.redis import RedisState
+    except ModuleNotFoundError as error:
+        msg = 'state.url: a shared state needs the extra "redis": pip install "switchgear[redis]"'
+        raise ConfigError(msg) from error
+    return RedisState
 
 
 def _name_of(url: str) -> str:

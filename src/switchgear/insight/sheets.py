@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from switchgear.insight.reports import CostReport, CostRow
     from switchgear.insight.usage import UsageReport
 
-__all__ = ["costs_csv", "usage_csv"]
+__all__ = ["costs_csv", "csv_name", "csv_text", "usage_csv"]
 
 _SUMS: Final = UsageSums.__struct_fields__
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -25,11 +25,19 @@ def usage_csv(report: UsageReport) -> str:
     """Return *report* as CSV. The last row, ``total`` in its first column, is what the ledger has in all."""
     header = ("row", "label", "start", "end", *report.by, *_SUMS, "not_kept")
     lines: list[Sequence[object]] = [
-        ("group", item.label, plain(item.start), plain(item.end), *map(_name, item.group.values()), *_plain(item), None)
+        (
+            "group",
+            item.label,
+            plain(item.start),
+            plain(item.end),
+            *map(csv_name, item.group.values()),
+            *_plain(item),
+            None,
+        )
         for item in report.items
     ]
     blank = (None,) * (3 + len(report.by))
-    return _text(header, [*lines, ("total", *blank, *_plain(report.total), report.not_kept)])
+    return csv_text(header, [*lines, ("total", *blank, *_plain(report.total), report.not_kept)])
 
 
 def costs_csv(report: CostReport) -> str:
@@ -43,7 +51,7 @@ def costs_csv(report: CostReport) -> str:
     header = ("by", "rest", *names, *_SUMS, "cost_per_call_usd", *(f"units.{unit}" for unit in units), "not_kept")
 
     def line(by: str, row: CostRow, *, rest: bool = False) -> Sequence[object]:
-        group = [_name(row.group.get(name)) for name in names]
+        group = [csv_name(row.group.get(name)) for name in names]
         used = [row.units.get(unit) for unit in units]
         return (by, "rest" if rest else None, *group, *_plain(row), plain(row.cost_per_call_usd), *used)
 
@@ -53,7 +61,7 @@ def costs_csv(report: CostReport) -> str:
         lines += [(*line(by, row), None) for row in part.rows]
         if part.rest is not None:
             lines.append((*line(by, part.rest, rest=True), None))
-    return _text(header, [*lines, (*line("total", report.total), report.not_kept)])
+    return csv_text(header, [*lines, (*line("total", report.total), report.not_kept)])
 
 
 def _cost_rows(report: CostReport) -> Iterable[CostRow]:
@@ -68,12 +76,14 @@ def _plain(sums: UsageSums) -> list[object]:
     return [plain(getattr(sums, name)) for name in _SUMS]
 
 
-def _name(value: str | None) -> str | None:
+def csv_name(value: str | None) -> str | None:
+    """Return *value* as a cell that a spreadsheet takes for text."""
     # Names come from whoever calls; a spreadsheet would run one that begins like a formula.
     return f"'{value}" if value is not None and value.startswith(_FORMULA) else value
 
 
-def _text(header: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
+def csv_text(header: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
+    """Return *lines* below *header* as CSV."""
     found = io.StringIO()
     writer = csv.writer(found, lineterminator="\n")
     writer.writerow(header)

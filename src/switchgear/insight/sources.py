@@ -8,16 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 
     from switchgear.clock import Moment
     from switchgear.ledger.key_rows import Key
+    from switchgear.ledger.tail import TailRow
     from switchgear.ledger.trail import EventPage
     from switchgear.ledger.usage_views import Asked, Cut, Steps, UnitSum, UsageFilter, UsageSum
     from switchgear.ledger.views import CallFilter, CallPage, CallRow, Dimension, EventRow, Totals
     from switchgear.state.base import BreakerView, BudgetView, LimitView
 
-__all__ = ["CallLedger", "CostLedger", "LiveNumbers", "TrailLedger", "UsageLedger", "UsagePiece"]
+__all__ = ["CallLedger", "CostLedger", "LiveNumbers", "TailLedger", "TrailLedger", "UsageLedger", "UsagePiece"]
 
 _Made = TypeVar("_Made")
 
@@ -113,12 +114,32 @@ class TrailLedger(Protocol):
         """Return the newest entry of *kind* about each subject, oldest first."""
 
 
+class TailLedger(Protocol):
+    """Attempts as they are recorded; see ``switchgear.ledger.tail.TailReader``. Every method raises LedgerError."""
+
+    def last(self) -> int:
+        """Return the place of the attempt that was recorded last."""
+
+    def on_the_wire(self, where: CallFilter, *, limit: int) -> frozenset[int]:
+        """Return the places of the newest attempts that are not settled yet."""
+
+    def places(self, where: CallFilter, *, after: int, known: Collection[int], limit: int) -> Sequence[int]:
+        """Return the newest places after *after* that are not *known*."""
+
+    def rows(self, places: Collection[int], *, ended: Collection[int] = ()) -> Sequence[TailRow]:
+        """Return the attempts at *places*, and those of *ended* that are over."""
+
+
 class CostLedger(CallLedger, Protocol):
-    """Calls one by one, what reports ask, and the audit trail."""
+    """Calls one by one, what reports ask, the audit trail, and calls as they come."""
 
     @property
     def trail(self) -> TrailLedger:
         """Return the audit trail."""
+
+    @property
+    def tail(self) -> TailLedger:
+        """Return attempts as they are recorded."""
 
     def known_keys(self) -> Sequence[Key]:
         """Return every Switchgear key there ever was, by name."""

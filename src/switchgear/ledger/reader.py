@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from sqlalchemy import func, or_, select, text
 
+from switchgear.ledger.call_rows import call_row, filtered
 from switchgear.ledger.engine import POSTGRES, reading
 from switchgear.ledger.keys import KeyBook
+from switchgear.ledger.run_sums import RunSum, run_sums
 from switchgear.ledger.schema import (
     BUCKET_US,
     NOT_OK,
@@ -23,6 +25,7 @@ from switchgear.ledger.schema import (
     metadata,
     rollups,
 )
+from switchgear.ledger.tail import TailReader
 from switchgear.ledger.trail import TrailReader
 from switchgear.ledger.usage_queries import UsageReader
 from switchgear.ledger.usage_views import Asked, Cut, UsageFilter
@@ -31,7 +34,7 @@ from switchgear.ledger.views import CallFilter, CallPage, CallRow, EventRow, Tot
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Column, Engine, RowMapping, Select, Table
+    from sqlalchemy import Column, Engine, Select, Table
 
     from switchgear.ledger.key_rows import Key
     from switchgear.ledger.views import Dimension
@@ -40,12 +43,9 @@ __all__ = ["LedgerReader"]
 
 _STATUSES: Final = ("ok", "failed", "refused", "cancelled", "orphaned")
 _LATENCY_SAMPLE: Final = 2_000
-_COLUMNS: Final = tuple(name for name in CallRow.__struct_fields__ if name != "id")
 _ADDED: Final = Totals.__struct_fields__[2:]
 _WHOLE: Final = Cut(size_us=1 << 62)
 """All time is one piece."""
-_JSON: Final = ("tags", "units", "refusal")
-_FLAGS: Final = ("streamed", "estimated")
 
 
 class LedgerReader:
@@ -54,12 +54,14 @@ class LedgerReader:
     Attributes:
         usage: what reports of usage and cost ask.
         trail: the audit trail.
+        tail: attempts as they are recorded.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine: Final = engine
         self.usage: Final = UsageReader(engine)
         self.trail: Final = TrailReader(engine)
+        self.tail: Final = TailReader(engine)
 
     def calls(self, where: CallFilter | None = None, *, limit: int = 50, after: str | None = None) -> CallPage:
         """Return attempts, newest first: by when they began, then by when they were recorded.
@@ -76,7 +78,7 @@ class LedgerReader:
         """
         where = where or CallFilter()
         start, seq = attempts.c.started_at, attempts.c.seq
-        query = _filtered(where).order_by(start.desc(), seq.desc()).limit(limit + 1)
+        query = filtered(where).order_by(start.desc(), seq.desc()).limit(limit + 1)
         if after is not None:
             place = _from_cursor(after)
             # The first condition is for the index, which knows the time.
@@ -85,9 +87,13 @@ class LedgerReader:
             found = connection.execute(query).mappings().all()
         page = found[:limit]
         return CallPage(
-            items=tuple(map(_call_row, page)),
+            items=tuple(map(call_row, page)),
             next=_to_cursor(page[-1]["started_at"], page[-1]["seq"]) if len(found) > limit else None,
         )
+
+    def run_sums(self, run: str) -> tuple[RunSum, ...]:
+        """Return what the calls of *run* came to, by layer and tags."""
+        return run_sums(self._engine, run)
 
     def known_keys(self) -> tuple[Key, ...]:
         """Return every Switchgear key there ever was, by name."""
@@ -103,7 +109,7 @@ class LedgerReader:
             for wanted in (call_id, call_id.rpartition("-")[0]):
                 found = connection.execute(query.where(attempts.c.call_id == wanted)).mappings().all()
                 if found:
-                    return tuple(map(_call_row, found))
+                    return tuple(map(call_row, found))
         return ()
 
     def totals(
@@ -249,30 +255,6 @@ def _sums(table: Table, groups: Sequence[Column[str]]) -> Select[*tuple[int, ...
 
 def _added(group: dict[str, str | None], rows: Sequence[Totals]) -> Totals:
     return Totals(group=group, **{name: sum([getattr(row, name) for row in rows]) for name in _ADDED})
-
-
-def _filtered(where: CallFilter) -> Select[*tuple[object, ...]]:
-    query = select(attempts)
-    for name in CallFilter.__struct_fields__:
-        if name not in {"since", "until"} and (wanted := getattr(where, name)) is not None:
-            query = query.where(attempts.c[name] == wanted)
-    if where.status not in {None, "ok"}:
-        query = query.where(NOT_OK)
-    if where.since is not None:
-        query = query.where(attempts.c.started_at >= where.since)
-    if where.until is not None:
-        query = query.where(attempts.c.started_at < where.until)
-    return query
-
-
-def _call_row(row: RowMapping) -> CallRow:
-    fields = {name: row[name] for name in _COLUMNS}
-    for name in _JSON:
-        if fields[name] is not None:
-            fields[name] = msgspec.json.decode(fields[name])
-    for name in _FLAGS:
-        fields[name] = bool(fields[name])
-    return msgspec.convert({**fields, "id": f"{row['call_id']}-{row['attempt']}"}, CallRow)
 
 
 def _to_cursor(started_at: int, seq: int) -> str:

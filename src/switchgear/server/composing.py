@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from switchgear.alerts.desk import AlertDesk
 from switchgear.clients.governor import Governor
 from switchgear.config.effective import effective
+from switchgear.gateway.bounds import bounds_of
 from switchgear.gateway.front import Front
 from switchgear.gateway.hosts import Hosts
 from switchgear.gateway.protocol import protocol_for
@@ -20,6 +21,7 @@ from switchgear.insight.metrics import HealthReason
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.server.applications import plug_applications
 from switchgear.server.dashboard import watch
+from switchgear.server.jobs import install_jobs
 from switchgear.server.parts import Parts
 from switchgear.version import __version__
 from switchgear.web.app import create_app
@@ -70,6 +72,7 @@ def compose(
             deps.alerts.start()
             undo.callback(deps.alerts.close)
         control = cast("Any", create_app(deps, pages=only is None))
+        install_jobs(control, governor)
         undo.pop_all()
 
     async def aclose() -> None:
@@ -93,7 +96,14 @@ def compose(
 
     return Parts(
         governor=governor,
-        front=lambda start, stop: Front(proxy=proxy, control=control, start=start, stop=stop, hosts=hosts),
+        front=lambda start, stop: Front(
+            proxy=proxy,
+            control=control,
+            start=start,
+            stop=stop,
+            hosts=hosts,
+            bounds=bounds_of(config.server),
+        ),
         config=lambda: governor.config,
         reload=deps.reload,
         tick=tick,

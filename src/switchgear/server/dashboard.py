@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from switchgear.clock import MICROS
 from switchgear.config.effective import effective
 from switchgear.errors import LedgerError
+from switchgear.gateway.bounds import bounds_of
 from switchgear.gateway.front import Front
 from switchgear.gateway.problems import send_problem
 from switchgear.governor.opening import ring_of, state_of
@@ -80,7 +81,14 @@ def watch(config: Config, *, clock: Clock, origin: Origin | None, ending: Callab
 
     return Parts(
         governor=None,
-        front=lambda start, stop: Front(proxy=_no_gateway, control=control, start=start, stop=stop, hosts=hosts),
+        front=lambda start, stop: Front(
+            proxy=_no_gateway,
+            control=control,
+            start=start,
+            stop=stop,
+            hosts=hosts,
+            bounds=bounds_of(config.server),
+        ),
         config=lambda: config,
         reload=None,
         tick=nothing,

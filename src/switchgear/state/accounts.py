@@ -60,6 +60,11 @@ class Accounts:
             self._budgets[rule.name] = Pots(rule, now)
             self.restore((), () if past is None else (past,), now)
 
+    def drop(self, name: str) -> None:
+        """Keep budget *name* no longer. What calls in flight hold of it ends with them."""
+        self._configured.pop(name, None)
+        self._budgets.pop(name, None)
+
     def room(self, request: AdmissionRequest, now: Moment) -> list[Hold] | Refusal:
         """Return what *request* would hold, or the first budget's no. Then either *hold* it or *leave* it."""
         holds: list[Hold] = []

@@ -318,6 +318,9 @@ class State(Protocol):
     def add_budget(self, rule: BudgetRule, past: PastSpend | None, now: Moment) -> None:
         """Keep one more budget from now on, of which *past* is spent; one that is kept already stays as it is."""
 
+    def drop_budget(self, name: str) -> None:
+        """Keep budget *name* no longer; calls in flight settle all the same. One that is not kept is nothing to do."""
+
     def restore(self, history: History, now: Moment) -> None:
         """Take over what the ledger remembers; before the first *admit*."""
 

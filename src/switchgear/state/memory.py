@@ -19,6 +19,7 @@ from switchgear.state import refusals
 from switchgear.state.accounts import Accounts
 from switchgear.state.base import Admission, Waiting
 from switchgear.state.held import Held
+from switchgear.state.memory_budgets import MemoryBudgets
 from switchgear.state.memory_views import breaker_view, changed
 from switchgear.state.rehearsal import rehearse
 from switchgear.state.scopes import Scopes, Stand, wakers_of
@@ -31,17 +32,17 @@ if TYPE_CHECKING:
 
     from switchgear.calls import Outcome
     from switchgear.clock import Moment
-    from switchgear.events import BudgetCrossed, Event
+    from switchgear.events import Event
     from switchgear.policies.breaker import Change
     from switchgear.policies.budget import BudgetRule
     from switchgear.policies.limiter import LimitRule
-    from switchgear.state.base import AdmissionRequest, BreakerView, BudgetView, History, LimitView, PastSpend
+    from switchgear.state.base import AdmissionRequest, BreakerView, BudgetView, History, LimitView
     from switchgear.state.explanation import Explanation
 
 __all__ = ["MemoryState", "ServiceRules"]
 
 
-class MemoryState(Twins):
+class MemoryState(MemoryBudgets, Twins):
     """A *State* in memory, for one process.
 
     Args:
@@ -112,20 +113,11 @@ class MemoryState(Twins):
             held = self._held.get(admission.number)
             return None if held is None else self._accounts.extend(admission.service, held.holds, cost, tokens, now)
 
-    def set_limit(self, budget: str, limit: int, now: Moment) -> tuple[int, tuple[BudgetCrossed, ...]]:
-        with self._inside:
-            old, events = self._accounts.set_limit(budget, limit, now)
-            return old, tuple(events)
-
     def set_scope(self, scope: str, rules: Sequence[LimitRule], now: Moment) -> None:
         with self._inside:
             wakers = self._scopes.set(scope, rules, now)
         for waker in wakers:
             waker()
-
-    def add_budget(self, rule: BudgetRule, past: PastSpend | None, now: Moment) -> None:
-        with self._inside:
-            self._accounts.add(rule, past, now)
 
     def restore(self, history: History, now: Moment) -> None:
         past = past_calls(history, now)

@@ -93,11 +93,10 @@ class RedisState:
         when_down: WhenDown = "closed",
         server_time: bool = True,
     ) -> None:
-        rules = Rules(services, budgets)
         self._clock: Final = clock if clock is not None else SystemClock()
         self._link: Final = Link(url, timeout_us)
         self._session: Final = Session(
-            rules,
+            Rules(services, budgets),
             clock=self._clock,
             lease_us=lease_us,
             timeout_us=timeout_us,
@@ -175,6 +174,9 @@ class RedisState:
     def add_budget(self, rule: BudgetRule, past: PastSpend | None, now: Moment) -> None:  # noqa: ARG002 - see below
         """Keep one more budget; what is spent of it is what this server has counted, whatever *past* says."""
         self._session.rules.add_budget(rule)
+
+    def drop_budget(self, name: str) -> None:
+        self._session.rules.drop_budget(name)
 
     def restore(self, history: History, now: Moment) -> None:
         self._link.check_server()

@@ -88,6 +88,10 @@ class Rules:
             self.known_budgets = {**self.known_budgets, rule.name: rule}
             self.budgets = {**self.budgets, rule.name: rule}
 
+    def drop_budget(self, name: str) -> None:
+        """Hold no call to budget *name* any more; calls in flight still settle under it."""
+        self.budgets = {known: rule for known, rule in self.budgets.items() if known != name}
+
     def under(self, scopes: Iterable[str]) -> list[msgspec.Raw]:
         """Return those of *scopes* that have limits, with them."""
         return [raw for name in scopes if (raw := self._scopes.get(name)) is not None]

@@ -12,10 +12,21 @@ from starlette.requests import Request
 from switchgear.calls import CallStatus, Reason
 from switchgear.insight.days import next_day_start, to_micros
 from switchgear.insight.outcomes import OUTCOMES, Outcome
+from switchgear.insight.questions import BadQuestion, read_zone
 from switchgear.ledger.views import CallFilter
 from switchgear.web.problems import Problem
 
-__all__ = ["CallQuery", "HealthQuery", "NoQuery", "call_filter", "instant", "query_parameters", "read_query"]
+__all__ = [
+    "CallQuery",
+    "HealthQuery",
+    "NoQuery",
+    "ZoneQuery",
+    "call_filter",
+    "instant",
+    "query_parameters",
+    "read_query",
+    "zone_of",
+]
 
 
 class NoQuery(BaseModel):
@@ -35,7 +46,13 @@ class HealthQuery(NoQuery):
     strict: Annotated[Literal["0", "1"], Field(description="0: answer 200 even when unhealthy")] = "1"
 
 
-class CallQuery(NoQuery):
+class ZoneQuery(NoQuery):
+    """For addresses that only say where times are read."""
+
+    tz: Annotated[str | None, Field(description="IANA time zone; default: reporting_timezone")] = None
+
+
+class CallQuery(ZoneQuery):
     """Which calls are wanted, and which page of them."""
 
     service: Annotated[str | None, Field(description="the service's name")] = None
@@ -58,8 +75,8 @@ class CallQuery(NoQuery):
     after: Annotated[str | None, Field(description="the `next` of the page before")] = None
 
     def given(self) -> dict[str, str]:
-        """Return what was asked for, by the names in the address, without the page."""
-        found = self.model_dump(by_alias=True, exclude_none=True, exclude={"limit", "after"})
+        """Return which calls were asked for, by the names in the address, without how they are shown."""
+        found = self.model_dump(by_alias=True, exclude_none=True, exclude={"limit", "after", "tz", "live"})
         return {key: str(value) for key, value in found.items()}
 
 
@@ -136,6 +153,18 @@ def call_filter(query: CallQuery, zone: ZoneInfo) -> CallFilter:
     )
 
 
+def zone_of(query: ZoneQuery, default: ZoneInfo) -> ZoneInfo:
+    """Return the time zone that *query* asks for.
+
+    Raises:
+        Problem: 400; there is none of that name.
+    """
+    try:
+        return default if query.tz is None else read_zone(query.tz)
+    except BadQuestion as error:
+        raise Problem(400, f"{error.key}: {error.detail}.", key=error.key, valid=list(error.valid)) from None
+
+
 def instant(key: str, text: str | None, zone: ZoneInfo, *, end: bool = False) -> int | None:
     """Return *text* in epoch microseconds; the *end* of a date is the start of the day after.
 
@@ -163,6 +192,7 @@ def _choices(model: type[NoQuery], key: str) -> list[str]:
 def _parameter_schema(schema: dict[str, Any]) -> dict[str, Any]:
     """Leave out null: a query key is given or not."""
     kinds = [kind for kind in schema.get("anyOf", [schema]) if kind.get("type") != "null"]
-    return {key: value for key, value in kinds[0].items() if key not in {"description", "title", "default"}} | (
+    kind = kinds[0] | ({"enum": schema["enum"]} if "enum" in schema else {})
+    return {key: value for key, value in kind.items() if key not in {"description", "title", "default"}} | (
         {"default": schema["default"]} if schema.get("default") is not None else {}
     )

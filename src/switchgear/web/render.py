@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
@@ -79,8 +81,19 @@ class Pages:
         )
         self._environment.globals["parts"] = self._environment.get_template("parts.html").module
 
-    def page(self, request: Request, template: str, *, http_status: int = 200, **context: object) -> Response:
-        """Return the page made from *template*, with the reader's theme and the time."""
+    def page(
+        self,
+        request: Request,
+        template: str,
+        *,
+        http_status: int = 200,
+        zone: ZoneInfo | None = None,
+        **context: object,
+    ) -> Response:
+        """Return the page made from *template*, with the reader's theme and the time.
+
+        *zone*: where its times are read, which the reader may change; None: where all are, and he may not.
+        """
         return self._response(
             template,
             http_status,
@@ -89,13 +102,20 @@ class Pages:
                 "user": who(request),
                 "theme": theme_of(request),
                 "query": str(request.query_params),
+                "other_zone": None if zone is None else self._other_zone(request, zone),
                 **context,
             },
+            zone,
         )
 
-    def fragment(self, template: str, **context: object) -> Response:
+    def fragment(self, template: str, *, zone: ZoneInfo | None = None, **context: object) -> Response:
         """Return a part of a page, for a poller."""
-        return self._response(template, 200, context)
+        return self._response(template, 200, context, zone)
+
+    def text(self, template: str, *, zone: ZoneInfo | None = None, **context: object) -> str:
+        """Return what *template* says, for a stream."""
+        times = formats.Times(zone or self._deps.zone, self._deps.now())
+        return self._environment.get_template(template).render({"times": times, **context})
 
     def error(self, request: Request, status: int, title: str, detail: str) -> Response:
         """Return the page that says what is wrong."""
@@ -103,7 +123,17 @@ class Pages:
             request, "error.html", http_status=status, status=status, title=title, detail=detail, health=None
         )
 
-    def _response(self, template: str, status: int, context: dict[str, object]) -> Response:
-        times = formats.Times(self._deps.zone, self._deps.now())
-        text = self._environment.get_template(template).render({"times": times, **context})
-        return HTMLResponse(text, status_code=status)
+    def _response(
+        self, template: str, status: int, context: dict[str, object], zone: ZoneInfo | None = None
+    ) -> Response:
+        return HTMLResponse(self.text(template, zone=zone, **context), status_code=status)
+
+    def _other_zone(self, request: Request, zone: ZoneInfo) -> tuple[str, str] | None:
+        """Return the name and the address of the same page in UTC; read in another zone, in the reporting zone."""
+        usual = self._deps.zone
+        other = usual if zone.key != usual.key else ZoneInfo("UTC")
+        if other.key == zone.key:
+            return None
+        query = [(key, value) for key, value in request.query_params.multi_items() if key != "tz"]
+        query += [] if other.key == usual.key else [("tz", other.key)]
+        return other.key, request.url.path + ("?" + urlencode(query) if query else "")

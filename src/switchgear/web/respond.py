@@ -10,6 +10,8 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
 from switchgear.insight.metrics import plain
+from switchgear.web.auth.door import OPEN, SAFE
+from switchgear.web.auth.sign_in import COOKIE
 from switchgear.web.problems import MEDIA_TYPE
 
 __all__ = ["answer", "describe", "documented", "request_body"]
@@ -17,10 +19,12 @@ __all__ = ["answer", "describe", "documented", "request_body"]
 _REF: Final = "#/components/schemas/{name}"
 _PROBLEMS: Final = {
     400: "What was asked is not valid; what is, is listed",
+    401: "Sign in",
     403: "Not from here, or not by you",
     404: "Nothing of that name",
     413: "More than a body here may have",
     415: "Another kind of body",
+    429: "Too many attempts to sign in",
     503: "The ledger can't be read or written",
 }
 
@@ -39,10 +43,7 @@ def documented(
         status: {"description": (body.__doc__ or "").partition("\n")[0], "content": content} for status in (200, *also)
     }
     for status in problems:
-        found[status] = {
-            "description": _PROBLEMS[status],
-            "content": {MEDIA_TYPE: {"schema": {"$ref": _REF.format(name="Problem")}}},
-        }
+        found[status] = _problem(status)
     return found
 
 
@@ -52,21 +53,48 @@ def request_body(body: type[msgspec.Struct]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-def describe(app: FastAPI, bodies: tuple[type[msgspec.Struct], ...]) -> None:
-    """Make the OpenAPI document of *app* complete: the schemas of *bodies* and of a problem."""
+def describe(app: FastAPI, bodies: tuple[type[msgspec.Struct], ...], *, signs_in: bool) -> None:
+    """Make the OpenAPI document of *app* complete.
+
+    Args:
+        app: the app.
+        bodies: whose schemas belong in it, besides that of a problem.
+        signs_in: whoever asks has to sign in.
+    """
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
             _, schemas = msgspec.json.schema_components(bodies, ref_template=_REF)
-            for operation in (each for path in document["paths"].values() for each in path.values()):
-                # FastAPI assumes that a path can be invalid; ours are text, and queries answer 400.
-                operation["responses"].pop("422", None)
+            for path, operations in document["paths"].items():
+                for method, operation in operations.items():
+                    # FastAPI assumes that a path can be invalid; ours are text, and queries answer 400.
+                    operation["responses"].pop("422", None)
+                    _guard(operation, changes=method.upper() not in SAFE, signs_in=signs_in and path not in OPEN)
             document["components"] = {"schemas": {**schemas, "Problem": _problem_schema()}}
+            if signs_in:
+                document["components"]["securitySchemes"] = {
+                    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+                    "password": {"type": "http", "scheme": "basic"},
+                }
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+
+
+def _guard(operation: dict[str, Any], *, changes: bool, signs_in: bool) -> None:
+    """Add the answers of those who stand before *operation*."""
+    responses = operation["responses"]
+    for status in ((403,) if changes else ()) + ((401, 429, 503) if signs_in else ()):
+        responses.setdefault(str(status), _problem(status))
+    if signs_in:
+        operation["security"] = [{"session": []}, {"password": []}]
+
+
+def _problem(status: int) -> dict[str, Any]:
+    schema = {"$ref": _REF.format(name="Problem")}
+    return {"description": _PROBLEMS[status], "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
 def _problem_schema() -> dict[str, Any]:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
 from switchgear.wire.base import WireRefusal
-
-if TYPE_CHECKING:
-    from switchgear.config.model import Kind
 
 __all__ = ["denial"]
 
@@ -19,7 +16,7 @@ _OPENAI: Final = {401: "invalid_api_key", 403: "permission_denied"}
 _TITLES: Final = {401: "Unauthorized", 403: "Forbidden"}
 
 
-def denial(kind: Kind, status: int, why: str, message: str) -> WireRefusal:
+def denial(kind: str, status: int, why: str, message: str) -> WireRefusal:
     """Return the answer with *status*, 401 or 403, of a service of *kind*."""
     content_type = "application/json"
     body: dict[str, object]

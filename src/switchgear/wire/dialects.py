@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Final
 
+from switchgear import plugins
 from switchgear.wire.anthropic import AnthropicDialect
 from switchgear.wire.generic import GenericDialect, endpoint_of
 from switchgear.wire.openai import OpenAIDialect
@@ -25,6 +26,7 @@ _BY_KIND: Final[Mapping[str, Dialect]] = {
     "anthropic": AnthropicDialect(),
     "http": GenericDialect(),
 }
+_MODELS: Final = frozenset({"openai", "anthropic"})
 _BY_PATH: Final = (
     ("/messages", "anthropic"),
     ("/messages/count_tokens", "anthropic"),
@@ -36,8 +38,16 @@ _BY_PATH: Final = (
 
 @functools.lru_cache(maxsize=1024)
 def dialect_for(kind: str, path: str) -> Dialect:
-    """Return the dialect of a request to *path* at a service of *kind* (``openai``, ``anthropic`` or ``http``)."""
-    if kind != "http":
+    """Return the dialect of a request to *path* at a service of *kind*, built in or of a plugin.
+
+    Raises:
+        ConfigError: no package offers the plugin, or it can't be imported.
+    """
+    if kind in _MODELS:
         trimmed = endpoint_of(path).rstrip("/")
         kind = next((spoken for suffix, spoken in _BY_PATH if trimmed.endswith(suffix)), kind)
-    return _BY_KIND[kind]
+    known = _BY_KIND.get(kind)
+    if known is not None:
+        return known
+    made: Dialect = plugins.load("switchgear.dialects", kind)()
+    return made

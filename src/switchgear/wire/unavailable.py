@@ -24,8 +24,8 @@ _Shape = dict[str, object]
 def unavailable(kind: str, path: str, *, reason: Literal["ledger", "state"], detail: str) -> WireRefusal:
     """Return the answer to a request to *path* at a service of *kind*; *detail*: the cause, and what to do."""
     dialect = dialect_for(kind, path)
-    body = _BODIES[dialect.name](f"{_TITLE}: {detail}", f"{reason}_unavailable")
-    media = "application/problem+json" if dialect.name == "http" else "application/json"
+    body = _BODIES.get(dialect.name, _problem)(f"{_TITLE}: {detail}", f"{reason}_unavailable")
+    media = "application/problem+json" if dialect.name not in {"openai", "anthropic"} else "application/json"
     headers = (
         ("content-type", media),
         # An SDK that tries again at once would only make it harder for the ledger.

@@ -61,4 +61,4 @@ def install_api(app: FastAPI, deps: WebDeps) -> None:
     for noun in _NOUNS:
         noun.add_routes(router, deps)
     app.include_router(router)
-    describe(app, tuple(body for noun in _NOUNS for body in noun.BODIES))
+    describe(app, tuple(body for noun in _NOUNS for body in noun.BODIES), signs_in=deps.sign_in is not None)

@@ -12,7 +12,7 @@ from switchgear.insight.call_item import CallDetail, CallList
 from switchgear.ledger.views import CallFilter, CallPage, CallRow
 from switchgear.web.deps import WebDeps
 from switchgear.web.problems import Problem
-from switchgear.web.queries import CallQuery, NoQuery, call_filter, query_parameters, read_query
+from switchgear.web.queries import CallQuery, NoQuery, call_filter, query_parameters, read_query, zone_of
 from switchgear.web.respond import answer, documented
 
 __all__ = ["BODIES", "add_routes", "find_call", "read_calls"]
@@ -62,7 +62,7 @@ def add_routes(router: APIRouter, deps: WebDeps) -> None:
     )
     def calls(request: Request) -> Response:
         query = read_query(request, CallQuery)
-        page = read_calls(deps, call_filter(query, deps.zone), query)
+        page = read_calls(deps, call_filter(query, zone_of(query, deps.zone)), query)
         return answer(CallList.of(page))
 
     @router.get("/api/calls/{call_id}", summary="One call", responses=documented(CallDetail, 400, 404, 503))

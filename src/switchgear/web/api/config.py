@@ -48,6 +48,14 @@ class Reloaded(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[ChangedKey, ...]
 
 
+_MEANT: Final = {
+    "name": _HEADER,
+    "in": "header",
+    "required": False,
+    "description": "1: it is meant, so no page elsewhere has sent it; or the body is JSON",
+    "schema": {"type": "string", "enum": ["1"]},
+}
+
 BODIES: Final = (SettingList, Reloaded)
 
 
@@ -63,6 +71,7 @@ def add_routes(router: APIRouter, deps: WebDeps) -> None:
         "/api/config/reload",
         summary="Read the configuration again",
         responses=documented(Reloaded, 400, 403, 503),
+        openapi_extra={"parameters": [_MEANT]},
     )
     def reload(request: Request) -> Response:
         read_query(request, NoQuery)

@@ -23,7 +23,7 @@ BODIES: Final = (ExplainedItem,)
 
 _LARGEST: Final = 64 * 1024
 
-_TEXT: Final = {"type": "string"}
+_TEXT: Final = {"type": "string", "minLength": 1, "maxLength": 1000}
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _SCHEMA: Final = {
     "type": "object",

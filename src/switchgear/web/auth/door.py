@@ -16,12 +16,12 @@ from switchgear.errors import ConfigError
 from switchgear.web.auth.sign_in import COOKIE, SignIn, TooMany, basic_credentials
 from switchgear.web.auth.users import User
 
-__all__ = ["FORM", "SIGN_IN", "Door", "actor", "may_change", "who"]
+__all__ = ["FORM", "OPEN", "SAFE", "SIGN_IN", "Door", "actor", "may_change", "who"]
 
 SIGN_IN: Final = "/-/sign-in"
 
-_OPEN: Final = frozenset({"/healthz", "/readyz", SIGN_IN})
-_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+OPEN: Final = frozenset({"/healthz", "/readyz", SIGN_IN})
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _BY_ALL: Final = frozenset({"/-/sign-out"})
 _FOR_PROGRAMS: Final = ("/api/", "/partials/", "/metrics", "/openapi.json")
 _BASIC: Final = 'Basic realm="Switchgear", charset="UTF-8"'
@@ -67,7 +67,7 @@ class Door:
         self._answer: Final = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in _OPEN or scope["path"].startswith("/static/"):
+        if scope["type"] != "http" or scope["path"] in OPEN or scope["path"].startswith("/static/"):
             await self._app(scope, receive, send)
             return
         request = Request(scope)
@@ -77,7 +77,7 @@ class Door:
             _log.error("nobody can sign in: %s", error)
             detail = "Nobody can sign in: the users file is not valid now; the log of the server says why."
             found = self._answer(request, 503, detail)
-        if isinstance(found, User) and found.role != "admin" and scope["method"] not in _SAFE | _always(scope["path"]):
+        if isinstance(found, User) and found.role != "admin" and scope["method"] not in SAFE | _always(scope["path"]):
             found = self._answer(request, 403, f"{found.name} is a viewer: only an admin may change anything here.")
         if isinstance(found, User):
             await self._app({**scope, "switchgear.user": found}, receive, send)

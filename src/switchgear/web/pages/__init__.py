@@ -9,8 +9,10 @@ from fastapi import APIRouter
 from switchgear.web.pages import (
     alerts,
     applications,
+    budget,
     budgets,
     calls,
+    live,
     operator,
     overview,
     services,
@@ -32,7 +34,20 @@ __all__ = ["install_pages", "install_sign_in"]
 def install_pages(app: FastAPI, deps: WebDeps, pages: Pages) -> None:
     """Add every page; they are for people, so they are not in the OpenAPI document."""
     router = APIRouter(include_in_schema=False)
-    for noun in (overview, services, budgets, usage, calls, alerts, traces, applications, shells, operator):
+    for noun in (
+        overview,
+        services,
+        budgets,
+        budget,
+        usage,
+        calls,
+        live,
+        alerts,
+        traces,
+        applications,
+        shells,
+        operator,
+    ):
         noun.add_routes(router, deps, pages)
     app.include_router(router)
 

@@ -30,7 +30,7 @@ from switchgear.web.budget_chart import BudgetChart, budget_chart
 from switchgear.web.commands import limit_of
 from switchgear.web.deps import WebDeps
 from switchgear.web.format import nano, tokens
-from switchgear.web.queries import NoQuery
+from switchgear.web.queries import ZoneQuery
 
 __all__ = ["BudgetQuery", "Outlook", "budget_context"]
 
@@ -41,7 +41,7 @@ _CHANGES: Final = 20
 _EVENTS: Final = 500
 
 
-class BudgetQuery(NoQuery):
+class BudgetQuery(ZoneQuery):
     """Of ``/budgets/NAME``."""
 
     value: str | None = None

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
 import msgspec
 from fastapi import APIRouter
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from switchgear.calls import Unit
+from switchgear.insight.call_item import CallList
 from switchgear.insight.outcomes import OUTCOMES
+from switchgear.insight.page_sheets import calls_csv
 from switchgear.insight.story import story_of
 from switchgear.ledger.views import CallRow
 from switchgear.money import format_usd
 from switchgear.web.api.calls import find_call, read_calls
 from switchgear.web.deps import WebDeps
-from switchgear.web.queries import CallQuery, call_filter, read_query
+from switchgear.web.queries import CallQuery, ZoneQuery, call_filter, read_query, zone_of
+from switchgear.web.questions import csv_answer
 from switchgear.web.render import Pages
+from switchgear.web.respond import answer
 from switchgear.web.words import outcome_words, rule_badge
 
 __all__ = ["Chip", "add_routes"]
 
 _WORDS: Final = {"from": "from", "to": "to", "trace_id": "trace", "refused_by": "refused by"}
 _UNITS: Final[dict[Unit, str]] = {"tokens": " tokens", "requests": " requests", "calls": " in flight"}
+
+
+class CallPageQuery(CallQuery):
+    """Of ``/calls``."""
+
+    live: Annotated[Literal["0", "1"], Field(description="1: rows are added as they come")] = "0"
 
 
 class Chip(msgspec.Struct, frozen=True):
@@ -40,31 +51,51 @@ def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
 
     @router.get("/calls")
     def calls(request: Request) -> Response:
-        query = read_query(request, CallQuery)
-        page = read_calls(deps, call_filter(query, deps.zone), query)
-        given = query.given()
-        paging = given | ({"limit": str(query.limit)} if "limit" in query.model_fields_set else {})
+        query = read_query(request, CallPageQuery)
+        zone = zone_of(query, deps.zone)
+        # Before the rows: a stream that goes on from here shows what comes between the two.
+        place = deps.reader.tail.last()
+        page = read_calls(deps, call_filter(query, zone), query)
         return pages.page(
             request,
             "calls.html",
             health=deps.collector.health(),
+            zone=zone,
             rows=page.items,
-            given={name: given.get(name) for name in CallQuery.names()},
-            chips=[Chip(_WORDS.get(key, key), _value(key, given[key]), _without(given, key)) for key in given],
-            older=f"/calls?{urlencode({**paging, 'after': page.next})}" if page.next else None,
-            newest=f"/calls?{urlencode(paging)}" if query.after else None,
             services=list(deps.config.services),
             outcomes=[(outcome, outcome_words(outcome)) for outcome in OUTCOMES],
             base_url=str(request.base_url).rstrip("/"),
             configured=deps.config.services,
+            place=place,
+            **_links(query, page.next),
         )
+
+    @router.get("/calls.json")
+    def calls_json(request: Request) -> Response:
+        return answer(listed(request)[0])
+
+    @router.get("/calls.csv")
+    def calls_table(request: Request) -> Response:
+        found, following = listed(request)
+        file = csv_answer(calls_csv(found.items), "calls")
+        if following:
+            file.headers["Link"] = f'<{following}>; rel="next"'
+        return file
+
+    def listed(request: Request) -> tuple[CallList, str | None]:
+        query = read_query(request, CallQuery)
+        found = CallList.of(read_calls(deps, call_filter(query, zone_of(query, deps.zone)), query))
+        asked = query.model_dump(by_alias=True, exclude_unset=True, exclude={"after"})
+        return found, f"/calls.csv?{urlencode({**asked, 'after': found.next})}" if found.next else None
 
     @router.get("/calls/{call_id}")
     def call(request: Request, call_id: str) -> Response:
+        query = read_query(request, ZoneQuery)
         rows = find_call(deps, call_id)
         return pages.page(
             request,
             "call.html",
+            zone=zone_of(query, deps.zone),
             health=deps.collector.health(),
             rows=rows,
             last=rows[-1],
@@ -73,6 +104,29 @@ def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
             admission=story_of(rows),
             rule_badge=rule_badge,
         )
+
+
+def _links(query: CallPageQuery, following: str | None) -> dict[str, Any]:
+    """Return where to go from the page: fewer filters, the page before and after, the same numbers, the live list."""
+    asked = query.given()
+    zone = {"tz": query.tz} if query.tz else {}
+    paging = asked | zone | ({"limit": str(query.limit)} if "limit" in query.model_fields_set else {})
+    live = {"live": "1"} if query.live == "1" else {}
+    return {
+        "given": {name: asked.get(name) for name in CallQuery.names()},
+        "chips": [
+            Chip(_WORDS.get(key, key), _value(key, asked[key]), _without(asked | zone | live, key)) for key in asked
+        ],
+        "tz": query.tz,
+        "live": query.live == "1",
+        "bare": _without(zone, ""),
+        "older": f"/calls?{urlencode({**paging, 'after': following})}" if following else None,
+        "newest": _without(paging, "") if query.after else None,
+        "live_on": None if query.after else f"/calls?{urlencode({**paging, 'live': '1'})}",
+        "live_off": _without(paging, ""),
+        "stream": urlencode(asked | zone),
+        "downloads": urlencode(query.model_dump(by_alias=True, exclude_unset=True, exclude={"live"})),
+    }
 
 
 def _value(key: str, value: str) -> str:

@@ -12,10 +12,15 @@ from starlette.responses import Response
 from switchgear.clock import MICROS
 from switchgear.config.model import ServiceConfig
 from switchgear.config.units import format_duration
+from switchgear.insight.metrics import MetricsSnapshot
+from switchgear.insight.page_sheets import ServiceLines, services_csv
 from switchgear.ledger.views import CallFilter, EventRow
 from switchgear.web.deps import WebDeps
 from switchgear.web.problems import Problem
+from switchgear.web.queries import ZoneQuery, read_query, zone_of
+from switchgear.web.questions import csv_answer
 from switchgear.web.render import Pages
+from switchgear.web.respond import answer
 
 __all__ = ["add_routes"]
 
@@ -28,27 +33,37 @@ _EVENTS: Final = 500
 def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
     """Add the list and the page of one service."""
 
+    def lines(request: Request) -> tuple[MetricsSnapshot, ServiceLines]:
+        zone_of(read_query(request, ZoneQuery), deps.zone)
+        snapshot = deps.collector.snapshot()
+        found = ServiceLines.of(
+            snapshot, config=deps.config, collector=deps.collector, reader=deps.reader, now=deps.now()
+        )
+        return snapshot, found
+
     @router.get("/services")
     def services(request: Request) -> Response:
-        snapshot = deps.collector.snapshot()
-        now = deps.now()
-        slowest = {
-            service.name: deps.reader.latency(since=now - _HOUR, until=now, service=service.name, shares=(0.5, 0.95))
-            for service in snapshot.health.services
-            if service.calls
-        }
+        query = read_query(request, ZoneQuery)
+        snapshot, found = lines(request)
         return pages.page(
             request,
             "services.html",
             health=snapshot.health,
-            breakers={breaker.service: breaker for breaker in snapshot.breakers},
-            limits=snapshot.limits,
-            latency=slowest,
-            config=deps.config.services,
+            services=found.items,
+            zone=zone_of(query, deps.zone),
         )
+
+    @router.get("/services.json")
+    def services_json(request: Request) -> Response:
+        return answer(lines(request)[1])
+
+    @router.get("/services.csv")
+    def services_table(request: Request) -> Response:
+        return csv_answer(services_csv(lines(request)[1].items), "services")
 
     @router.get("/services/{name}")
     def service(request: Request, name: str) -> Response:
+        query = read_query(request, ZoneQuery)
         config = deps.config.services.get(name)
         if config is None:
             known = ", ".join(deps.config.services) or "none"
@@ -59,6 +74,7 @@ def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
         return pages.page(
             request,
             "service.html",
+            zone=zone_of(query, deps.zone),
             health=snapshot.health,
             name=name,
             breaker=next((each for each in snapshot.breakers if each.service == name), None),

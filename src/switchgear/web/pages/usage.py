@@ -89,6 +89,7 @@ def _context(deps: WebDeps, query: UsagePageQuery) -> dict[str, Any]:
         "marks": marks(deps.reader, time.span),
         "shown": shown,
         "time": time,
+        "zone": time.zone,
         "asked": query,
         "by": by,
         "metrics": METRICS,

@@ -76,6 +76,52 @@
   });
   if (pollers.length) setInterval(() => document.hidden || show(), 5000);
 
+  /* The live list of calls: rows come in order of time, or in the place of what they were before. */
+  const live = document.querySelector("[data-tail]");
+  if (live) {
+    const body = document.querySelector(".calls tbody");
+    const said = live.querySelector("[data-live]");
+    const button = live.querySelector("button");
+    const most = Math.max(100, body.rows.length);
+    const address = new URL(live.dataset.tail, location.href);
+    let source = null;
+    let paused = false;
+    const place = (row) => {
+      const old = document.getElementById(row.id);
+      if (old) return old.replaceWith(row);
+      const later = [...body.rows].find((each) => Number(each.dataset.at) <= Number(row.dataset.at));
+      row.classList.add("fresh");
+      body.insertBefore(row, later || null);
+    };
+    const stop = () => {
+      if (source) source.close();
+      source = null;
+    };
+    const start = () => {
+      stop();
+      source = new EventSource(address);
+      source.onopen = () => { said.textContent = "Live: new calls appear here"; };
+      source.onerror = () => { said.textContent = `No answer at ${clock(Date.now())}, trying again`; };
+      source.addEventListener("rows", (event) => {
+        const made = document.createElement("template");
+        made.innerHTML = event.data;
+        for (const row of made.content.querySelectorAll("tr")) place(row);
+        while (body.rows.length > most) body.lastElementChild.remove();
+        address.searchParams.set("place", event.lastEventId);
+      });
+      source.addEventListener("more", () => { said.textContent = "Live: more calls come than are shown here; reload for all"; });
+    };
+    const follow = () => (paused || document.hidden ? stop() : start());
+    button.addEventListener("click", () => {
+      paused = !paused;
+      button.setAttribute("aria-pressed", String(paused));
+      if (paused) said.textContent = "Paused: what comes meanwhile is added when it goes on";
+      follow();
+    });
+    document.addEventListener("visibilitychange", follow);
+    follow();
+  }
+
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button) return;

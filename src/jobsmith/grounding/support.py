@@ -1,0 +1,154 @@
+"""Whether one statement supports one sentence."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from jobsmith.grounding.words import ARTICLES, PRESENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from jobsmith.grounding.evidence import Source
+    from jobsmith.grounding.tokens import Token
+
+__all__ = ["Support", "support"]
+
+_NEAR: Final = 4
+_DIRECTIONS: Final = frozenset({"from", "to", "into", "by", "under", "below", "above"})
+_PLACES: Final = frozenset({"at", "for"})
+
+
+class Support(NamedTuple):
+    """What is missing for a sentence to be said by a statement: nothing, if both are empty.
+
+    Attributes:
+        missing: tokens that the statement does not have.
+        wrong: what is twisted, in words.
+        uses_heading: the sentence says whose, where or when, as the statement's heading does.
+    """
+
+    missing: tuple[Token, ...] = ()
+    wrong: tuple[str, ...] = ()
+    uses_heading: bool = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether the statement supports the sentence."""
+        return not self.missing and not self.wrong
+
+
+def support(tokens: Sequence[Token], source: Source) -> Support:
+    """Return whether *source* says all that *tokens* do."""
+    claims = [token for token in tokens if not token.neutral]
+    missing = tuple(token for token in claims if not _has(source, token))
+    from_heading = [token for token in claims if token.key in source.around and token.key not in source.keys]
+    uses_heading = bool(from_heading) or source.kind == "heading"
+    if missing:
+        return Support(missing, (), uses_heading)
+    inner = [token for token in claims if token.key in source.keys]
+    wrong = [
+        *_left_out(tokens, source),
+        *_numbers(tokens, inner, source),
+        *_order(tokens, source),
+        *_directions(tokens, source),
+        *_places(tokens, source),
+    ]
+    if uses_heading and not source.is_current and any(token.text.casefold() in PRESENT for token in tokens):
+        wrong.append("it says so of today, and the CV of the past")
+    return Support((), tuple(wrong), uses_heading)
+
+
+def _has(source: Source, token: Token) -> bool:
+    if token.kind == "number":
+        return any(_same(token, other) for other in source.tokens) or (not token.unit and token.key in source.around)
+    return token.key in source.keys or token.key in source.around
+
+
+def _same(one: Token, other: Token) -> bool:
+    return one.key == other.key and one.unit == other.unit and other.kind in {"number", "date"}
+
+
+def _left_out(tokens: Sequence[Token], source: Source) -> Iterable[str]:
+    if not any(token.key in source.keys and not token.neutral for token in tokens):
+        return
+    said = {token.key for token in tokens}
+    for key in sorted(source.limits - said):
+        yield f"it leaves out {_written(source, key)!r}"
+    for number, key in source.rounded:
+        if number in said and key not in said:
+            yield f"it leaves out {_written(source, key)!r}"
+
+
+def _numbers(tokens: Sequence[Token], inner: Sequence[Token], source: Source) -> Iterable[str]:
+    """Each number goes with what it goes with in the source: the same part of a sentence, the same thing counted."""
+    for number in inner:
+        if number.kind != "number":
+            continue
+        beside = [one for one in inner if one.segment == number.segment and one is not number]
+        spots = [one for one in source.tokens if _same(number, one)]
+        counted = _next_claim(tokens, number)
+        if not any(_fits(spot, beside, counted, source) for spot in spots):
+            yield f"{number.text!r} goes with something else in the CV"
+
+
+def _fits(spot: Token, beside: Sequence[Token], counted: Token | None, source: Source) -> bool:
+    same_part = {token.key for token in source.tokens if token.segment == spot.segment} | source.around
+    if not all(token.key in same_part for token in beside):
+        return False
+    if counted is None or counted.key not in source.keys:
+        return True
+    goes_on = _next_claim(source.tokens, spot) is not None
+    gaps = (one.place - spot.place for one in source.tokens if one.key == counted.key and one.segment == spot.segment)
+    return any(0 < gap <= _NEAR if goes_on else -_NEAR <= gap < 0 for gap in gaps)
+
+
+def _next_claim(tokens: Sequence[Token], number: Token) -> Token | None:
+    after = (token for token in tokens if token.place > number.place and token.segment == number.segment)
+    return next((token for token in after if not token.neutral), None)
+
+
+def _order(tokens: Sequence[Token], source: Source) -> Iterable[str]:
+    """Numbers that stand together, as in "8 of 11", stand so in the source."""
+    theirs = set(_pairs(source.tokens))
+    for one, other in _pairs(tokens):
+        if (one, other) not in theirs and one in source.keys and other in source.keys:
+            yield f"it puts {one} before {other}, and the CV does not"
+
+
+def _pairs(tokens: Sequence[Token]) -> Iterable[tuple[str, str]]:
+    claims = [token for token in tokens if not token.neutral]
+    for one, other in itertools.pairwise(claims):
+        if one.kind == other.kind == "number" and one.segment == other.segment:
+            yield one.key, other.key
+
+
+def _directions(tokens: Sequence[Token], source: Source) -> Iterable[str]:
+    """What is *from* in the sentence is not *to* in the source."""
+    theirs = list(_after(source.tokens))
+    for word, after in _after(tokens):
+        if word.key not in _DIRECTIONS or after.neutral or after.key not in source.keys:
+            continue
+        before = {one.key for one, other in theirs if other.key == after.key}
+        if before & _DIRECTIONS and word.key not in before:
+            yield f"it says {word.text} {after.text!r}, and the CV does not"
+
+
+def _places(tokens: Sequence[Token], source: Source) -> Iterable[str]:
+    """Who somebody works *at* or *for* is in the heading; else the source says the same *at* or *for*."""
+    theirs = {(word.key, after.key) for word, after in _after(source.tokens)}
+    for word, after in _after(tokens):
+        is_place = word.key in _PLACES and after.kind == "name" and source.kind != "heading"
+        if is_place and after.key not in source.around and (word.key, after.key) not in theirs:
+            yield f"it says {word.text} {after.text!r}, and the CV does not"
+
+
+def _after(tokens: Sequence[Token]) -> Iterable[tuple[Token, Token]]:
+    """Yield each token with the next that is no article."""
+    words = [token for token in tokens if token.text.casefold() not in ARTICLES]
+    return itertools.pairwise(words)
+
+
+def _written(source: Source, key: str) -> str:
+    return next(token.text for token in source.tokens if token.key == key)
