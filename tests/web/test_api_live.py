@@ -102,6 +102,7 @@ def test_every_address_of_the_api_is_described(full: Place) -> None:
         "events",
         "keys",
         "alerts",
+        "applications",
     )
     wanted = {f"/api/{noun}" for noun in nouns}
     parts = {
@@ -114,6 +115,10 @@ def test_every_address_of_the_api_is_described(full: Place) -> None:
         "/api/config/reload",
         "/api/budgets/{name}/limit",
         "/api/calls/{call_id}",
+        "/api/applications/stats",
+        "/api/applications/{name}",
+        "/api/applications/{name}/notes",
+        "/api/applications/{name}/status",
         "/api/events.csv",
     }
     assert wanted | parts | {"/metrics", "/healthz", "/readyz"} == set(document["paths"])

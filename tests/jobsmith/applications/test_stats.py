@@ -167,9 +167,9 @@ def near(now: dt.datetime, seed: int, count: int) -> list[dt.datetime | None]:
         if chance.random() < 0.6:
             date = date.replace(minute=chance.choice((0, 15, 30, 45)), second=0, microsecond=0)
             date += dt.timedelta(milliseconds=chance.choice((-1, 0, 1)))
-        found.append(
-            None if chance.random() < 0.05 else min(date, now).replace(microsecond=date.microsecond // 1000 * 1000)
-        )
+        date = min(date, now)
+        date = date.replace(microsecond=date.microsecond // 1000 * 1000)
+        found.append(None if chance.random() < 0.05 else date)
     return found
 
 
