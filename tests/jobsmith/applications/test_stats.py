@@ -317,4 +317,4 @@ def test_one_statement_counts_everything(place: Place) -> None:
     event.listen(engine, "before_cursor_execute", lambda _c, _cur, statement, *_: statements.append(statement))
     ask(counting, at, ZoneInfo("Europe/Vienna"))
 
-    assert [statement.split()[0] for statement in statements] == ["BEGIN", "SELECT"]
+    assert [statement.split()[0] for statement in statements] == ["BEGIN", "WITH"]
