@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from switchgear import plugins
 from switchgear.config.alert_checks import alert_problems
+from switchgear.config.applications import application_problems
 from switchgear.config.kinds import KINDS, kind_problems
 from switchgear.config.model import CALENDAR_PERIODS
 from switchgear.config.presets import PRESETS
@@ -85,6 +86,7 @@ def problems_in(config: Config) -> Iterator[Problem]:
         yield from _budget(path, budget, config.services)
     yield from alert_problems(config.alerts)
     yield from telemetry_problems(config.telemetry)
+    yield from application_problems(config.applications)
 
 
 def _time_zone(name: str) -> Iterator[Problem]:

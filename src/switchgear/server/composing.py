@@ -19,6 +19,7 @@ from switchgear.governor.opening import housekeeping
 from switchgear.governor.reload import Reloader
 from switchgear.insight.metrics import HealthReason
 from switchgear.insight.snapshot import MetricsCollector
+from switchgear.server.applications import plug_applications
 from switchgear.server.dashboard import watch
 from switchgear.server.jobs import install_jobs
 from switchgear.server.parts import Parts
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from switchgear.clock import Clock
     from switchgear.config.model import Config
     from switchgear.events import ConfigChanged
+    from switchgear.server.applications import PluggedApplications
     from switchgear.server.parts import DataPath, Origin, Side
 
 __all__ = ["compose"]
@@ -67,7 +69,9 @@ def compose(
         undo.callback(keeping.close)
         telemetry = Telemetry(governor)
         undo.callback(telemetry.close)
-        deps = _deps(governor, origin, ending, counter, telemetry)
+        applications = plug_applications(config, clock)
+        undo.callback(applications.close)
+        deps = _deps(governor, origin, ending, counter, telemetry, applications)
         deps.runner = runner_of(config.runner, governor)
         end_runs = started(deps.runner)
         undo.callback(end_runs)
@@ -95,6 +99,7 @@ def compose(
         if deps.alerts is not None:
             deps.alerts.close()
         keeping.close()
+        applications.close()
         telemetry.close()
         governor.close()
 
@@ -123,6 +128,7 @@ def _deps(
     ending: Callable[[], bool],
     counter: Counter | None,
     telemetry: Telemetry,
+    applications: PluggedApplications,
 ) -> WebDeps:
     ledger = governor.ledger
     collector = MetricsCollector(
@@ -148,6 +154,7 @@ def _deps(
         sign_in=open_sign_in(governor.config.server, governor.clock),
         ending=ending,
         process=ProcessFacts(pid=os.getpid(), workers=governor.config.server.workers),
+        applications=applications,
     )
 
     if governor.config.alerts.enabled:
@@ -158,6 +165,7 @@ def _deps(
         deps.config = config
         if deps.alerts is not None:
             deps.alerts.adopt(config)
+        applications.adopt(config)
         if counter is not None:
             counter.adopt()
         telemetry.adopt(config)
