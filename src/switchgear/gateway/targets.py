@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     from collections.abc import Container
 
-__all__ = ["leads_astray", "place_of"]
+__all__ = ["is_readable", "leads_astray", "place_of"]
 
 _FIRST_LINE: Final = re.compile(rb"(?:\r\n)*[A-Z]+ /([^/ ?#\r\n]+)[/ ?#]")
 _LINE: Final = re.compile(rb"(?:\r\n)*[^\r\n]+\r\n")
@@ -17,6 +17,9 @@ _MAX_LINE: Final = 16 * 1024
 
 _SLASH: Final = rb"(?:[/\\]|%2f|%5c)"
 _DOTS: Final = re.compile(_SLASH + rb"(?:\.|%2e){1,2}(?:" + _SLASH + rb"|\Z)", re.IGNORECASE)
+
+
+_NOT_IN_TARGETS: Final = re.compile(rb"[^\x21-\x7e]")
 
 
 def leads_astray(target: bytes) -> bool:
@@ -28,6 +31,11 @@ def leads_astray(target: bytes) -> bool:
         return False
     path = target.partition(b"?")[0]
     return b"#" in target or _DOTS.search(path) is not None
+
+
+def is_readable(target: bytes) -> bool:
+    """Return whether *target*, a path and query, has only bytes that may stand in one: visible ASCII."""
+    return _NOT_IN_TARGETS.search(target) is None
 
 
 def place_of(data: bytes, services: Container[str]) -> Literal["service", "unknown", "nowhere", "elsewhere"]:

@@ -12,10 +12,10 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from switchgear.calls import NO_USAGE, Call, Outcome, Refusal, Usage
-from switchgear.clock import Moment
 from switchgear.errors import LedgerError, refused
 from switchgear.events import BreakerChanged, BudgetCrossed, CallRefused, CallSettled, ShadowExceeded
 from switchgear.governor.admitted import Admitted, Leaving, Settlement, Settling
+from switchgear.governor.breaker_desk import BreakerDesk
 from switchgear.governor.desk import BudgetDesk
 from switchgear.governor.entries import cost_of, settled_row
 from switchgear.governor.explaining import Explainer
@@ -92,6 +92,7 @@ class Gate:
         self.meters = Meters(config)
         self.terms = Terms(config, keys, Planner(config=config, book=book, budgets=budgets, ring=ring, runs=runs))
         self._desk: Final = BudgetDesk(budgets=budgets, ring=ring, state=state, ledger=ledger, bus=bus, clock=clock)
+        self.breakers: Final = BreakerDesk(state=state, ledger=ledger, clock=clock, publish=self._publish)
 
     @property
     def config(self) -> Config:
@@ -111,10 +112,7 @@ class Gate:
     def adopt(
         self, config: Config, *, book: PriceBook, budgets: tuple[BudgetRule, ...], keys: Mapping[str, str]
     ) -> None:
-        """Hold to *config* from the next call on. Who is planned, admitted or in line already stays as it is.
-
-        The state has been told of it before.
-        """
+        """Hold to *config* from the next call on, as the state does; who is planned or in line stays as it is."""
         self.terms = Terms(config, keys, self.terms.planner.follower(config=config, book=book, budgets=budgets))
         self.meters = Meters(config, self.meters)
         self._desk.adopt(budgets)
