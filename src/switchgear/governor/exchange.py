@@ -27,7 +27,7 @@ from switchgear.policies.retry import Failure, Repeat, is_turned_away
 from switchgear.wire.bodies import BodyReader
 from switchgear.wire.edits import with_model
 from switchgear.wire.outcomes import retry_after_of
-from switchgear.wire.quotas import quotas_of
+from switchgear.wire.quotas import quotas_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -237,9 +237,8 @@ class Exchange:
         content_type, coding = index.get("content-type"), index.get("content-encoding")
         self._streaming = (content_type or "").partition(";")[0].strip().lower() in STREAMS
         epoch = self._gate.clock.moment().wall / MICROS
-        asked = index.items()
-        self._retry_after = retry_after_of(asked, epoch) if _RETRY_AFTER & index.keys() else None
-        self._quotas = quotas_of(asked, epoch)
+        self._retry_after = retry_after_of(index.items(), epoch) if _RETRY_AFTER & index.keys() else None
+        self._quotas = quotas_in(index, epoch)
         self._should_retry = index.get("x-should-retry")
         self._coded = coding is not None and coding.lower() != "identity"
         self._reader = self._dialect.reader(self.facts, status=status, headers=headers)
