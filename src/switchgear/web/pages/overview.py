@@ -14,6 +14,7 @@ from switchgear.ledger.views import CallFilter
 from switchgear.web.charts import spend_chart
 from switchgear.web.deps import WebDeps
 from switchgear.web.render import Pages
+from switchgear.web.running import capacity_of
 from switchgear.web.words import BREAKER_WORDS
 
 __all__ = ["add_routes"]
@@ -66,4 +67,5 @@ def _metrics_part(deps: WebDeps, snapshot: MetricsSnapshot, request: Request) ->
         "budgets": sorted(snapshot.budgets, key=lambda budget: -budget.used_percent)[:_BUDGETS],
         "refusals": refusals,
         "chart": spend_chart(hours, list(deps.config.services)),
+        "runner": None if deps.runner is None else capacity_of(deps),
     }
