@@ -338,7 +338,6 @@ class Gate:
         """Put a call that the state has settled on record."""
         call = admitted.call
         usage = admitted.call.bound if outcome.usage is None else outcome.usage
-        estimated = outcome.estimated or outcome.usage is None
         self._terms.planner.learn(call, outcome)
         settled = CallSettled(
             call=call,
@@ -350,11 +349,10 @@ class Gate:
             at=now.wall,
             outcome=outcome,
             reserved=admitted.cost,
-            estimated=estimated,
         )
         self._record(events)
         commit = self.ledger.settle(self._row(admitted, outcome, usage, cost, version))
-        return Settlement(usage=usage, cost=cost, estimated=estimated), commit, (*events, settled)
+        return Settlement(usage=usage, cost=cost, estimated=settled.estimated), commit, (*events, settled)
 
     def _cost(self, admitted: Admitted, outcome: Outcome, now: Moment) -> tuple[int | None, str | None]:
         """Return what the call cost, and the version of the price that says so."""
