@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from switchgear.governor.callers import ANYBODY, Caller
 
-__all__ = ["Asked"]
+if TYPE_CHECKING:
+    from switchgear.governor.prepared import Prepared
+
+__all__ = ["Asked", "Recall"]
+
+
+class Recall:
+    """Kept beside a head by whoever knows when it comes again: the same request, but for its body."""
+
+    __slots__ = ("prepared",)
+
+    def __init__(self) -> None:
+        self.prepared: Prepared | None = None
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +35,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         unread: the body is none of our business: it goes on as it comes, once, and is not in *body*.
         caller: who makes it, as the gateway knows.
         span: trace and span id of what it was made in, as far as the process knows.
+        recall: what is remembered of its head from the time before; None: nobody looks whether it comes again.
     """
 
     method: str
@@ -31,3 +45,4 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     unread: bool = False
     caller: Caller = ANYBODY
     span: tuple[str | None, str | None] = (None, None)
+    recall: Recall | None = None

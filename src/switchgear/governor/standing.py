@@ -1,35 +1,20 @@
-"""Where a request stands in a trace, and what tells the next gateway of it."""
+"""What tells the next gateway where a call stands in a trace."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from switchgear.governor.attribution import with_baggage
-from switchgear.tracing import attempt_span, call_trace, parsed, place, traceparent
+from switchgear.tracing import attempt_span, call_trace, traceparent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from switchgear.calls import Attribution, Call
-    from switchgear.governor.asked import Asked
+    from switchgear.calls import Call
     from switchgear.governor.headers import Headers
 
-__all__ = ["chained", "standing"]
-
-
-def standing(asked: Asked, index: Mapping[str, str], attribution: Attribution) -> tuple[str | None, str | None]:
-    """Return trace id and parent span id of *asked*; None, None: it is a trace of its own.
-
-    Its ``traceparent`` has the first word, then the span of OpenTelemetry that it was made in, then its run.
-    """
-    header = index.get("traceparent")
-    found = asked.span if header is None else parsed(header)
-    return place(attribution) if found[0] is None else found
+__all__ = ["chained"]
 
 
 def chained(headers: Headers, call: Call) -> Headers:
-    """Return *headers* as another gateway gets them: whose call it is, and that it is below this attempt of it."""
+    """Return *headers* as another gateway gets them: what it does is below this attempt."""
     trace_id = call.trace_id or call_trace(call.id)
     kept = [pair for pair in headers if pair[0].lower() != "traceparent"]
-    kept.append(("traceparent", traceparent(trace_id, attempt_span(call.id, call.attempt))))
-    return with_baggage(kept, call.attribution)
+    return [*kept, ("traceparent", traceparent(trace_id, attempt_span(call.id, call.attempt)))]

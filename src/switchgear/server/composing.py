@@ -22,6 +22,7 @@ from switchgear.insight.snapshot import MetricsCollector
 from switchgear.server.dashboard import watch
 from switchgear.server.jobs import install_jobs
 from switchgear.server.parts import Parts
+from switchgear.server.pipelines import runner_of, started
 from switchgear.server.telemetry import Telemetry
 from switchgear.version import __version__
 from switchgear.web.app import create_app
@@ -67,6 +68,9 @@ def compose(
         telemetry = Telemetry(governor)
         undo.callback(telemetry.close)
         deps = _deps(governor, origin, ending, counter, telemetry)
+        deps.runner = runner_of(config.runner, governor)
+        end_runs = started(deps.runner)
+        undo.callback(end_runs)
         if deps.alerts is not None:
             deps.alerts.start()
             undo.callback(deps.alerts.close)
@@ -87,6 +91,7 @@ def compose(
             deps.alerts.tick()
 
     def close() -> None:
+        end_runs()
         if deps.alerts is not None:
             deps.alerts.close()
         keeping.close()

@@ -12,7 +12,7 @@ from switchgear.money import to_usd
 from switchgear.telemetry.prometheus_exports import export_families
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from prometheus_client import Metric
 
@@ -37,11 +37,14 @@ class PrometheusPage:
     Args:
         metrics: where the numbers come from, anew at each scrape.
         version: ours, for ``switchgear_build_info``.
+        runner: returns how busy the runner is, each number by its name.
     """
 
-    def __init__(self, metrics: MetricsCollector, version: str) -> None:
+    def __init__(
+        self, metrics: MetricsCollector, version: str, *, runner: Callable[[], Mapping[str, float]] = dict[str, float]
+    ) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_SnapshotFamilies(metrics, version))
+        self._registry.register(_SnapshotFamilies(metrics, version, runner))
 
     def render(self) -> bytes:
         """Return the page as text.
@@ -53,7 +56,8 @@ class PrometheusPage:
 
 
 class _SnapshotFamilies(Collector):
-    def __init__(self, metrics: MetricsCollector, version: str) -> None:
+    def __init__(self, metrics: MetricsCollector, version: str, runner: Callable[[], Mapping[str, float]]) -> None:
+        self._runner = runner
         self._metrics = metrics
         self._version = version
 
@@ -68,6 +72,8 @@ class _SnapshotFamilies(Collector):
         if snapshot.exports is not None:
             yield from export_families(snapshot.exports)
         yield _denials(self._metrics.denials())
+        for name, value in self._runner().items():
+            yield GaugeMetricFamily(f"switchgear_runner_{name}", f"Of the runner: {name.replace('_', ' ')}.", value)
 
 
 def _info(version: str) -> Metric:

@@ -15,6 +15,7 @@ from switchgear.events import ConfigChanged
 from switchgear.governor.gate import Gate
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.insight.sources import CostLedger
+from switchgear.runner import Runner
 from switchgear.web.auth.sign_in import SignIn
 from switchgear.web.commands import Commands
 
@@ -47,6 +48,7 @@ class WebDeps(msgspec.Struct, kw_only=True):
         process: what there is to say of the process that answers.
         commands: what people may change; None: this dashboard only reads.
         alerts: who looks after alerts; None: this process does not.
+        runner: who runs pipelines; None: nobody does here.
         sign_in: who asks those for a password that come here; None: nobody does.
     """
 
@@ -63,6 +65,7 @@ class WebDeps(msgspec.Struct, kw_only=True):
     process: ProcessFacts = ProcessFacts()
     commands: Commands | None = None
     alerts: AlertDesk | None = None
+    runner: Runner | None = None
     sign_in: SignIn | None = None
 
     @property

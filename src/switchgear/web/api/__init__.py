@@ -21,6 +21,7 @@ from switchgear.web.api import (
     limits,
     metrics,
     probes,
+    runs,
     services,
     usage,
 )
@@ -50,6 +51,7 @@ _NOUNS = (
     alerts,
     config,
     probes,
+    runs,
 )
 
 

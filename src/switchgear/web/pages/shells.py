@@ -14,16 +14,6 @@ from switchgear.web.render import Pages
 
 __all__ = ["add_routes"]
 
-_RUNS: Final = (
-    "Runs",
-    "This version runs no pipelines yet",
-    (
-        "Each run of a pipeline will be a row here: its layers, how far it is, what it has cost of its budget, and how "
-        "to resume it. What calls say of their run is on record already."
-    ),
-    "/usage?by=run&range=30d",
-    "Usage by run",
-)
 _APPLICATIONS: Final = (
     "Applications",
     "This version writes no applications yet",
@@ -42,10 +32,6 @@ def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
     def shell(request: Request, words: tuple[str, str, str, str, str]) -> Response:
         read_query(request, NoQuery)
         return pages.page(request, "shell.html", health=deps.collector.health(), words=words)
-
-    @router.get("/runs")
-    def runs(request: Request) -> Response:
-        return shell(request, _RUNS)
 
     @router.get("/applications")
     def applications(request: Request) -> Response:
