@@ -155,7 +155,6 @@ class CallSettled(msgspec.Struct, frozen=True, kw_only=True, tag="call_settled")
     Attributes:
         outcome: how it ended, as the gate was told.
         reserved: what was held for it, in nano-USD; None: unpriced.
-        estimated: *usage* is our estimate.
     """
 
     call: Call
@@ -167,7 +166,11 @@ class CallSettled(msgspec.Struct, frozen=True, kw_only=True, tag="call_settled")
     at: int
     outcome: Outcome | None = None
     reserved: int | None = None
-    estimated: bool = False
+
+    @property
+    def estimated(self) -> bool:
+        """Whether *usage* is our estimate."""
+        return self.outcome is not None and (self.outcome.estimated or self.outcome.usage is None)
 
 
 class CallRefused(msgspec.Struct, frozen=True, kw_only=True, tag="call_refused"):

@@ -370,7 +370,6 @@ class Gate:
         """Put a call that the state has settled on record."""
         call = admitted.call
         usage = admitted.call.bound if outcome.usage is None else outcome.usage
-        estimated = outcome.estimated or outcome.usage is None
         self.terms.planner.learn(call, outcome)
         settled = CallSettled(
             call=call,
@@ -382,12 +381,12 @@ class Gate:
             at=now.wall,
             outcome=outcome,
             reserved=admitted.cost,
-            estimated=estimated,
         )
         self._record(events)
         row = settled_row(admitted, outcome, usage=usage, cost=cost, version=version, now=now)
         commit = self.ledger.settle(row)
-        return Settling(call.id, Settlement(usage=usage, cost=cost, estimated=estimated), commit, (*events, settled))
+        settlement = Settlement(usage=usage, cost=cost, estimated=settled.estimated)
+        return Settling(call.id, settlement, commit, (*events, settled))
 
     def _publish(self, events: tuple[Event, ...]) -> None:
         if events:
