@@ -10,10 +10,13 @@ from urllib.parse import urlsplit
 
 from switchgear import plugins
 from switchgear.config.alert_checks import alert_problems
+from switchgear.config.applications import application_problems
 from switchgear.config.kinds import KINDS, kind_problems
 from switchgear.config.model import CALENDAR_PERIODS
 from switchgear.config.presets import PRESETS
 from switchgear.config.problems import Problem, nearest, shown
+from switchgear.config.running import runner_problems
+from switchgear.config.telemetry import telemetry_problems
 from switchgear.config.unit_checks import unit_problems
 from switchgear.config.units import parse_duration
 
@@ -74,6 +77,7 @@ def problems_in(config: Config) -> Iterator[Problem]:
         yield Problem(("server", "client_timeout"), "must be longer than 0s")
     yield from _ledger(config.ledger.url)
     yield from _state(config.state)
+    yield from runner_problems(config.runner)
     for name, service in config.services.items():
         yield from _service(("services", name), name, service, config.services)
     seen: set[str] = set()
@@ -84,6 +88,8 @@ def problems_in(config: Config) -> Iterator[Problem]:
         seen.add(budget.name)
         yield from _budget(path, budget, config.services)
     yield from alert_problems(config.alerts)
+    yield from telemetry_problems(config.telemetry)
+    yield from application_problems(config.applications)
 
 
 def _time_zone(name: str) -> Iterator[Problem]:

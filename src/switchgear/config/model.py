@@ -7,6 +7,9 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from switchgear.config.alerting import AlertsConfig
+from switchgear.config.applications import ApplicationsConfig
+from switchgear.config.running import RunnerConfig
+from switchgear.config.telemetry import TelemetryConfig
 from switchgear.config.units import Duration, Rule, Usd, Window, format_duration, parse_duration
 
 __all__ = [
@@ -227,3 +230,6 @@ class Config(_Section):
     services: dict[StrictStr, ServiceConfig] = {}
     budgets: tuple[BudgetConfig, ...] = ()
     alerts: AlertsConfig = AlertsConfig()
+    runner: RunnerConfig = RunnerConfig()
+    telemetry: TelemetryConfig = TelemetryConfig()
+    applications: ApplicationsConfig = ApplicationsConfig()

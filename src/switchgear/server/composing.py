@@ -18,10 +18,13 @@ from switchgear.governor.opening import housekeeping
 from switchgear.governor.reload import Reloader
 from switchgear.insight.metrics import HealthReason
 from switchgear.insight.snapshot import MetricsCollector
+from switchgear.server.applications import plug_applications
 from switchgear.server.dashboard import watch
 from switchgear.server.halves import no_gateway, probes_alone
 from switchgear.server.jobs import install_jobs
 from switchgear.server.parts import Parts
+from switchgear.server.pipelines import runner_of, started
+from switchgear.server.telemetry import Telemetry
 from switchgear.version import __version__
 from switchgear.web.app import create_app
 from switchgear.web.auth.opening import open_sign_in
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from switchgear.config.model import Config
     from switchgear.events import ConfigChanged
     from switchgear.gateway.hosts import Hosts
+    from switchgear.server.applications import PluggedApplications
     from switchgear.server.parts import DataPath, Origin, Side
 
 __all__ = ["compose"]
@@ -66,7 +70,14 @@ def compose(
         counter = Counter(governor, hosts=hosts) if data_path == "hot" else None
         keeping = housekeeping(governor)
         undo.callback(keeping.close)
-        deps = _deps(governor, origin, ending, counter)
+        telemetry = Telemetry(governor)
+        undo.callback(telemetry.close)
+        applications = plug_applications(config, clock)
+        undo.callback(applications.close)
+        deps = _deps(governor, origin, ending, counter, telemetry, applications)
+        deps.runner = runner_of(config.runner, governor)
+        end_runs = started(deps.runner)
+        undo.callback(end_runs)
         if deps.alerts is not None:
             deps.alerts.start()
             undo.callback(deps.alerts.close)
@@ -87,9 +98,12 @@ def compose(
             deps.alerts.tick()
 
     def close() -> None:
+        end_runs()
         if deps.alerts is not None:
             deps.alerts.close()
         keeping.close()
+        applications.close()
+        telemetry.close()
         governor.close()
 
     bounds = bounds_of(config.server)
@@ -122,7 +136,14 @@ async def _nothing() -> None:
     """The other half begins and ends both."""
 
 
-def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool], counter: Counter | None) -> WebDeps:
+def _deps(
+    governor: Governor,
+    origin: Origin | None,
+    ending: Callable[[], bool],
+    counter: Counter | None,
+    telemetry: Telemetry,
+    applications: PluggedApplications,
+) -> WebDeps:
     ledger = governor.ledger
     collector = MetricsCollector(
         ledger.reader,
@@ -132,7 +153,8 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool],
         ledger_problem=lambda: ledger.problem,
         ledger_warning=lambda: ledger.warning,
         denials=lambda: dict(governor.callers.denials),
-        notes=lambda: _notes(reloader),
+        notes=lambda: (*_notes(reloader), *telemetry.notes()),
+        exports=telemetry.counts,
     )
     deps = WebDeps(
         collector=collector,
@@ -146,6 +168,7 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool],
         sign_in=open_sign_in(governor.config.server, governor.clock),
         ending=ending,
         process=ProcessFacts(pid=os.getpid(), workers=governor.config.server.workers),
+        applications=applications,
     )
 
     if governor.config.alerts.enabled:
@@ -156,8 +179,10 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool],
         deps.config = config
         if deps.alerts is not None:
             deps.alerts.adopt(config)
+        applications.adopt(config)
         if counter is not None:
             counter.adopt()
+        telemetry.adopt(config)
 
     reloader = None
     if origin is not None:

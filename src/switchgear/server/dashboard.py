@@ -17,6 +17,7 @@ from switchgear.governor.sharing import shared_state
 from switchgear.insight.metrics import HealthReason
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.ledger import Ledger
+from switchgear.server.applications import plug_applications
 from switchgear.server.halves import no_gateway
 from switchgear.server.parts import Parts
 from switchgear.state.base import History
@@ -63,6 +64,9 @@ def watch(config: Config, *, clock: Clock, origin: Origin | None, ending: Callab
             shared = shared_state(config, recall=History, clock=clock, ring=ring_of(config, ledger), join=False)
             undo.callback(shared.close)
         deps = _deps(config, ledger, clock, shared)
+        applications = plug_applications(config, clock)
+        undo.callback(applications.close)
+        deps.applications = applications
         deps.ending = ending
         deps.sign_in = open_sign_in(config.server, clock)
         if origin is not None:

@@ -16,7 +16,7 @@ from switchgear.gateway.problems import send_problem
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
     from switchgear.gateway.asgi import ASGIApp, Receive, Scope, Send
@@ -104,16 +104,20 @@ class Lifecycle(uvicorn.Server):
             if asyncio.get_running_loop().time() >= deadline:
                 break
             await asyncio.sleep(_LOOK)
-        await self._cancel(list(state.tasks))
+        await self._cancel(state.tasks)
         await self.lifespan.shutdown()
 
     @staticmethod
-    async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
         if tasks:
             _log.warning("the server ends: %d requests in flight are cancelled", len(tasks))
-            for task in tasks:
+            for task in tuple(tasks):
                 task.cancel()
-            await asyncio.wait(tasks, timeout=_SETTLE)
+            deadline = asyncio.get_running_loop().time() + _SETTLE
+            while tasks:  # they take themselves out once they are settled
+                if asyncio.get_running_loop().time() >= deadline:
+                    break
+                await asyncio.sleep(_LOOK)
 
 
 def answering_the_cancelled(app: ASGIApp, ending: Callable[[], bool]) -> Any:  # noqa: ANN401 - what uvicorn takes
