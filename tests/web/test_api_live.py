@@ -113,6 +113,7 @@ def test_every_address_of_the_api_is_described(full: Place) -> None:
         "/api/alerts/silences/{silence_id}",
         "/api/config",
         "/api/config/reload",
+        "/api/breakers/{service}",
         "/api/budgets/{name}/limit",
         "/api/calls/{call_id}",
         "/api/applications/stats",

@@ -136,12 +136,12 @@ def _keep_serving(stage: Stage) -> None:
     say(f"The dashboard is at {stage.url}/ until Ctrl-C. Look around with")
     say(f"  switchgear status --config {shlex.quote(str(stage.config))}")
     say(f"  switchgear calls list --outcome refused --config {shlex.quote(str(stage.config))}")
-    from switchgear.drills.demo.server import DemoError
+    from switchgear.drills.process import ServerError
 
     with suppress(KeyboardInterrupt):
         stage.server.wait()
         msg = "the server has ended by itself"
-        raise DemoError(msg)
+        raise ServerError(msg)
 
 
 def _end_in_order() -> None:

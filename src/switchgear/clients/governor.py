@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from switchgear.clients.upstream import Upstream
     from switchgear.clock import Clock
     from switchgear.config.model import Config
+    from switchgear.governor.breaker_desk import BreakerOrdered
+    from switchgear.policies.breaker import BreakerOrder
 
 __all__ = ["Governor"]
 
@@ -157,6 +159,10 @@ class Governor(Gate):
         seconds = self.service(service).timeout / 1e6
         transport = AsyncGovernedTransport(self, service, refusals=refusals, inner=self.upstream)
         return httpx2.AsyncClient(transport=transport, timeout=seconds)
+
+    def set_breaker(self, service: str, order: BreakerOrder, *, by: str, note: str = "") -> BreakerOrdered:
+        """Force the breaker of *service* open, close or reset it, at once and on record; see *BreakerDesk*."""
+        return self.breakers.set_breaker(service, order, by=by, note=note)
 
     def close(self) -> None:
         """Flush the ledger and let go of it, and of a shared state. Calls in flight stay reserved."""

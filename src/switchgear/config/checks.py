@@ -15,6 +15,7 @@ from switchgear.config.kinds import KINDS, kind_problems
 from switchgear.config.model import CALENDAR_PERIODS
 from switchgear.config.presets import PRESETS
 from switchgear.config.problems import Problem, nearest, shown
+from switchgear.config.running import runner_problems
 from switchgear.config.unit_checks import unit_problems
 from switchgear.config.units import parse_duration
 
@@ -72,6 +73,7 @@ def problems_in(config: Config) -> Iterator[Problem]:
         yield Problem(("server", "client_timeout"), "must be longer than 0s")
     yield from _ledger(config.ledger.url)
     yield from _state(config.state)
+    yield from runner_problems(config.runner)
     for name, service in config.services.items():
         yield from _service(("services", name), name, service, config.services)
     seen: set[str] = set()

@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 
 from switchgear.config.alerting import AlertsConfig
 from switchgear.config.applications import ApplicationsConfig
+from switchgear.config.running import RunnerConfig
 from switchgear.config.units import Duration, Rule, Usd, Window, format_duration, parse_duration
 
 __all__ = [
@@ -219,3 +220,4 @@ class Config(_Section):
     budgets: tuple[BudgetConfig, ...] = ()
     alerts: AlertsConfig = AlertsConfig()
     applications: ApplicationsConfig = ApplicationsConfig()
+    runner: RunnerConfig = RunnerConfig()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from switchgear.governor.asked import Asked
+    from switchgear.governor.headers import Headers
 
 __all__ = [
     "LONGEST",
@@ -122,8 +123,8 @@ def described(said: Mapping[str, object]) -> Attribution:
     return cleaned(Attribution(**nouns, tags=tuple(sorted(tags.items()))))
 
 
-def with_baggage(headers: Iterable[tuple[str, str]], said: Attribution) -> list[tuple[str, str]]:
-    """Return *headers* with *said* as members of their ``baggage``, in the place of such members that are there."""
+def with_baggage(headers: Iterable[tuple[str, str]], said: Attribution) -> tuple[Headers, Headers]:
+    """Return *headers* but their ``baggage``, and that, with *said* as members in the place of such that are there."""
     kept: list[str] = []
     out: list[tuple[str, str]] = []
     for key, value in headers:
@@ -134,7 +135,7 @@ def with_baggage(headers: Iterable[tuple[str, str]], said: Attribution) -> list[
     nouns = [(f"{_MEMBER}{noun}", text) for noun in _NOUNS if (text := said.value(noun)) is not None]
     nouns += [(f"{_TAG}{quote(name, safe='')}", value) for name, value in said.tags]
     kept += [f"{name}={quote(value, safe='')}" for name, value in nouns]
-    return [*out, ("baggage", ",".join(kept))] if kept else out
+    return out, [("baggage", ",".join(kept))] if kept else []
 
 
 def _text(value: str | None, longest: int) -> str | None:

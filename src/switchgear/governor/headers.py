@@ -17,6 +17,7 @@ __all__ = [
     "first",
     "forwardable",
     "index_of",
+    "index_of_answer",
     "sieve_without",
     "trace_of",
 ]
@@ -106,6 +107,30 @@ def index_of(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
         elif low == "connection":
             index[low] += f",{value}"
     return index
+
+
+class _Telling(dict[str, str]):
+    """Names of headers to those in lower case if we read them in answers; ``''``: we don't."""
+
+    def __missing__(self, name: str) -> str:
+        low = name.lower()
+        read = low if low in _READ or low.startswith(_QUOTAS) else ""
+        if len(self) < _REMEMBERED:
+            self[name] = read
+        return read
+
+
+_READ: Final = frozenset(
+    {"connection", "content-encoding", "content-type", "retry-after", "retry-after-ms", "x-should-retry"}
+)
+_QUOTAS: Final = ("x-ratelimit-", "anthropic-ratelimit-")
+_telling: Final = _Telling()
+
+
+def index_of_answer(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return *index_of* those of an answer's *headers* that anybody reads."""
+    telling = _telling
+    return index_of([pair for pair in headers if telling[pair[0]]])
 
 
 def forwardable(headers: Iterable[tuple[str, str]], *also: str) -> Headers:

@@ -67,6 +67,7 @@ class TokenShare(_Metrics, frozen=True, kw_only=True):
     refused: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    cache_read_tokens: int = 0
     cost_usd: Decimal = Decimal(0)
     unpriced: int = 0
     estimated: int = 0

@@ -23,6 +23,7 @@ from switchgear.server.applications import plug_applications
 from switchgear.server.dashboard import watch
 from switchgear.server.jobs import install_jobs
 from switchgear.server.parts import Parts
+from switchgear.server.pipelines import runner_of, started
 from switchgear.version import __version__
 from switchgear.web.app import create_app
 from switchgear.web.auth.opening import open_sign_in
@@ -68,6 +69,9 @@ def compose(
         applications = plug_applications(config, clock)
         undo.callback(applications.close)
         deps = _deps(governor, origin, ending, counter, applications)
+        deps.runner = runner_of(config.runner, governor)
+        end_runs = started(deps.runner)
+        undo.callback(end_runs)
         if deps.alerts is not None:
             deps.alerts.start()
             undo.callback(deps.alerts.close)
@@ -88,6 +92,7 @@ def compose(
             deps.alerts.tick()
 
     def close() -> None:
+        end_runs()
         if deps.alerts is not None:
             deps.alerts.close()
         keeping.close()

@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from switchgear.money import to_usd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from prometheus_client import Metric
 
@@ -36,11 +36,14 @@ class PrometheusPage:
     Args:
         metrics: where the numbers come from, anew at each scrape.
         version: ours, for ``switchgear_build_info``.
+        runner: returns how busy the runner is, each number by its name.
     """
 
-    def __init__(self, metrics: MetricsCollector, version: str) -> None:
+    def __init__(
+        self, metrics: MetricsCollector, version: str, *, runner: Callable[[], Mapping[str, float]] = dict[str, float]
+    ) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_SnapshotFamilies(metrics, version))
+        self._registry.register(_SnapshotFamilies(metrics, version, runner))
 
     def render(self) -> bytes:
         """Return the page as text.
@@ -52,7 +55,8 @@ class PrometheusPage:
 
 
 class _SnapshotFamilies(Collector):
-    def __init__(self, metrics: MetricsCollector, version: str) -> None:
+    def __init__(self, metrics: MetricsCollector, version: str, runner: Callable[[], Mapping[str, float]]) -> None:
+        self._runner = runner
         self._metrics = metrics
         self._version = version
 
@@ -65,6 +69,8 @@ class _SnapshotFamilies(Collector):
         yield from _budgets([budget for budget in snapshot.budgets if not budget.shadow])
         yield from _shadows(snapshot)
         yield _denials(self._metrics.denials())
+        for name, value in self._runner().items():
+            yield GaugeMetricFamily(f"switchgear_runner_{name}", f"Of the runner: {name.replace('_', ' ')}.", value)
 
 
 def _info(version: str) -> Metric:

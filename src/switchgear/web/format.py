@@ -16,6 +16,7 @@ from switchgear.money import format_usd, to_nano
 __all__ = [
     "NOT_APPLICABLE",
     "Times",
+    "counted",
     "duration",
     "micros_as_ms",
     "milliseconds",
@@ -50,6 +51,11 @@ def tokens(count: int | None) -> str:
             scaled = Decimal(count) / size
             return f"{scaled:.1f}{unit}" if scaled < Decimal("9.95") else f"{scaled:.0f}{unit}"
     return f"{count:,}"
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number of things: ``1 call``, ``1,204 calls``."""
+    return f"{number:,}{_NBSP}{thing}" + ("" if number == 1 else "s")
 
 
 def per_cent(value: float | None) -> str:

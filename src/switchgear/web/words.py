@@ -13,6 +13,7 @@ from switchgear.insight.metrics import BudgetMetrics, BudgetState, CircuitBreake
 from switchgear.insight.outcomes import OUTCOMES, Outcome
 from switchgear.insight.rule_item import RuleItem, RuleVerdict
 from switchgear.ledger.views import CallRow
+from switchgear.runner.views import LayerStatus, RunStatus
 from switchgear.web.applications import ApplicationStatus
 from switchgear.web.format import duration
 
@@ -21,6 +22,8 @@ __all__ = [
     "BREAKER_WORDS",
     "BUDGET_WORDS",
     "HEALTH_WORDS",
+    "LAYER_WORDS",
+    "RUN_WORDS",
     "SEVERITY_WORDS",
     "VERDICT_WORDS",
     "Badge",
@@ -55,6 +58,25 @@ BUDGET_WORDS: Final[dict[BudgetState, Badge]] = {
     "warning": Badge("warn", "Warning"),
     "critical": Badge("warn", "Critical"),
     "exceeded": Badge("crit", "Exceeded"),
+}
+
+RUN_WORDS: Final[dict[RunStatus, Badge]] = {
+    "queued": Badge("idle", "Queued"),
+    "running": Badge("probe", "Running"),
+    "paused": Badge("warn", "Paused"),
+    "ok": Badge("ok", "Done"),
+    "failed": Badge("crit", "Failed"),
+    "cancelled": Badge("idle", "Cancelled"),
+}
+
+LAYER_WORDS: Final[dict[LayerStatus, Badge]] = {
+    "waiting": Badge("idle", "Not begun"),
+    "running": Badge("probe", "Running"),
+    "ok": Badge("ok", "Done"),
+    "failed": Badge("crit", "Failed"),
+    "skipped": Badge("warn", "Skipped"),
+    "paused": Badge("warn", "Paused"),
+    "cancelled": Badge("idle", "Interrupted"),
 }
 
 SEVERITY_WORDS: Final[dict[Severity, Badge]] = {

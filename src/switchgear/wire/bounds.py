@@ -104,7 +104,7 @@ def input_bound(body: bytes, image_tokens: int, count: Callable[[str], int] | No
     if len(body) > COUNTED_BYTES:
         count = None
     # No media, and no escapes that make text look longer than it is.
-    plain = b"\\u" not in body and _MEDIA.search(body) is None
+    plain = b"\\u" not in body and (b'"type"' not in body or _MEDIA.search(body) is None)
     if plain and count is None:
         return InputBound(len(body))
     bound = InputBound()

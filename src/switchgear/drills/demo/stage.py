@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from switchgear.drills.demo.relay import CountingRelay
-from switchgear.drills.demo.server import ServerProcess
 from switchgear.drills.demo.settings import Addresses, configuration
+from switchgear.drills.process import ServerProcess
 from switchgear.drills.sandbox import Sandbox
 from switchgear.errors import ConfigError
 from switchgear.local import MODEL, LocalModel
@@ -41,7 +41,7 @@ class Stage:
 
     Raises:
         ConfigError: the folder holds something already, or the port is in use.
-        DemoError: the server does not start.
+        ServerError: the server does not start.
         LocalModelError: the model does not start.
     """
 

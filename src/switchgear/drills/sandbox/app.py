@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from switchgear.clock import Clock
     from switchgear.drills.sandbox.counts import Book, ReceivedRequest
     from switchgear.drills.sandbox.generation import Reply
+    from switchgear.drills.sandbox.quota import Quota
 
 __all__ = ["SandboxApp"]
 
@@ -27,12 +28,23 @@ class SandboxApp:
     It needs *SandboxProtocol* below it, which puts the connection into the scope.
     """
 
-    def __init__(self, *, book: Book, faults: FaultQueue, clock: Clock, require_key: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        book: Book,
+        faults: FaultQueue,
+        clock: Clock,
+        require_key: str | None = None,
+        quota: Quota | None = None,
+        token: str | None = None,
+    ) -> None:
         self._book: Final = book
         self._faults: Final = faults
         self._controls: Final = Controls(book=book, faults=faults)
         self._clock: Final = clock
         self._require_key: Final = require_key
+        self._quota: Final = quota
+        self._token: Final = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send, clock=self._clock)
@@ -87,10 +99,17 @@ class SandboxApp:
         await exchange.end()
 
     def _fault(self, request: ReceivedRequest) -> Fault:
+        if self._token is not None and request.header("x-sandbox-token") != self._token:
+            return _NO_FAULT
         written = request.header("x-sandbox-fault")
         if written is not None:
             return Fault.parse(written)
-        return self._faults.take(request.path) or _NO_FAULT
+        fault = self._faults.take(request.path)
+        if fault is None and self._quota is not None:
+            wait = self._quota.take(self._clock.moment().mono)
+            if wait is not None:
+                return Fault(status=429, retry_after=str(wait))
+        return fault or _NO_FAULT
 
     def _reply(self, request: ReceivedRequest, fault: Fault) -> Reply:
         if self._require_key is not None and self._require_key not in _keys(request):

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from switchgear.clock import Clock
+
 __all__ = ["Book", "ReceivedRequest", "Stats"]
 
 _KEPT: Final = 1000
+_ARRIVALS: Final = 100_000
 _SECRET: Final = frozenset({"authorization", "x-api-key", "proxy-authorization", "cookie"})
 
 
@@ -93,9 +96,10 @@ class Stats:
 
 
 class Book:
-    """Counts. Thread-safe: the server writes in its thread, a test reads in its own."""
+    """Counts, by *clock*. Thread-safe: the server writes in its thread, a test reads in its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock: Final = clock
         self._lock: Final = threading.Condition(threading.Lock())
         self._number = 0
         self._version = 0
@@ -108,6 +112,7 @@ class Book:
         self._by_path: Counter[str] = Counter()
         self._by_status: Counter[int] = Counter()
         self._requests: deque[ReceivedRequest] = deque(maxlen=_KEPT)
+        self._arrivals: deque[int] = deque(maxlen=_ARRIVALS)
 
     def clear(self) -> None:
         """Start the book anew; request ids, and what is under way, go on."""
@@ -125,6 +130,7 @@ class Book:
         """Note a request; the last 1000 are kept."""
         with self._lock:
             self._requests.append(request)
+            self._arrivals.append(self._clock.moment().mono)
             self._by_path[request.path] += 1
             self._under_way += 1
             self._changed()
@@ -183,6 +189,11 @@ class Book:
         """Return the last requests, oldest first."""
         with self._lock:
             return tuple(self._requests)
+
+    def arrivals(self) -> tuple[int, ...]:
+        """Return when the last 100,000 requests had arrived, in monotonic microseconds, oldest first."""
+        with self._lock:
+            return tuple(self._arrivals)
 
     def _changed(self) -> None:
         self._version += 1

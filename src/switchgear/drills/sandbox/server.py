@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from switchgear.drills.sandbox.quota import Quota
+
 __all__ = ["Sandbox"]
 
 _BACKLOG: Final = 1024
@@ -35,14 +37,25 @@ class Sandbox:
         port: 0: one that is free.
         require_key: answer 401 to requests that don't bear this key; None: to none.
         clock: what latencies and delays wait on.
+        quota: what it answers 429 beyond; None: it answers whatever comes.
+        token: faults go only to requests whose header ``x-sandbox-token`` says it; None: to any.
     """
 
-    def __init__(self, *, port: int = 0, require_key: str | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        require_key: str | None = None,
+        clock: Clock | None = None,
+        quota: Quota | None = None,
+        token: str | None = None,
+    ) -> None:
         self._asked_port: Final = port
-        self._book: Final = Book()
+        clock = clock or SystemClock()
+        self._book: Final = Book(clock)
         self._faults: Final = FaultQueue()
         self._app: Final = SandboxApp(
-            book=self._book, faults=self._faults, clock=clock or SystemClock(), require_key=require_key
+            book=self._book, faults=self._faults, clock=clock, require_key=require_key, quota=quota, token=token
         )
         self._port = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -63,6 +76,11 @@ class Sandbox:
     def requests(self) -> tuple[ReceivedRequest, ...]:
         """The last 1000 requests as they arrived, oldest first."""
         return self._book.requests()
+
+    @property
+    def arrivals(self) -> tuple[int, ...]:
+        """When the last 100,000 requests had arrived, in monotonic microseconds, oldest first."""
+        return self._book.arrivals()
 
     def stats(self) -> Stats:
         """Return one consistent reading of what was received and served."""

@@ -22,6 +22,7 @@ from switchgear.web.api import (
     limits,
     metrics,
     probes,
+    runs,
     services,
     usage,
 )
@@ -52,6 +53,7 @@ _NOUNS = (
     applications,
     config,
     probes,
+    runs,
 )
 
 

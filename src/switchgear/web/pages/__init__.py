@@ -15,8 +15,9 @@ from switchgear.web.pages import (
     live,
     operator,
     overview,
+    runs,
+    service,
     services,
-    shells,
     sign_in,
     traces,
     usage,
@@ -37,6 +38,7 @@ def install_pages(app: FastAPI, deps: WebDeps, pages: Pages) -> None:
     for noun in (
         overview,
         services,
+        service,
         budgets,
         budget,
         usage,
@@ -45,7 +47,7 @@ def install_pages(app: FastAPI, deps: WebDeps, pages: Pages) -> None:
         alerts,
         traces,
         applications,
-        shells,
+        runs,
         operator,
     ):
         noun.add_routes(router, deps, pages)

@@ -38,7 +38,6 @@ _PARTS: Final = ("layer", "model", "job")
 _REFUSALS: Final = 5
 _SEARCHED: Final = 200
 _CHANGES: Final = 20
-_EVENTS: Final = 500
 
 
 class BudgetQuery(ZoneQuery):
@@ -146,13 +145,9 @@ def _refusals(deps: WebDeps, name: str) -> list[CallRow]:
 
 
 def _changes(deps: WebDeps, name: str) -> list[EventRow]:
-    events = [
-        event
-        for kind in ("budget_changed", "budget_crossed")
-        for event in deps.reader.events(kind=kind, limit=_EVENTS)
-        if event.subject == name
-    ]
-    return sorted(events, key=lambda event: -event.at)[:_CHANGES]
+    kinds = ("budget_changed", "budget_crossed")
+    found = [event for kind in kinds for event in deps.reader.trail.about(kind, name, limit=_CHANGES)]
+    return sorted(found, key=lambda event: -event.at)[:_CHANGES]
 
 
 def _link(name: str, query: BudgetQuery, by: str) -> str:

@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Final, Self
 from switchgear.errors import SwitchgearError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
     from switchgear.clock import Clock
 
-__all__ = ["DemoError", "ServerProcess"]
+__all__ = ["ServerError", "ServerProcess"]
 
 _START_PATIENCE: Final = 30.0
 _STOP_PATIENCE: Final = 10.0
 
 
-class DemoError(SwitchgearError):
-    """The demo can't go on; *str()* of it says why."""
+class ServerError(SwitchgearError):
+    """The server does not run; *str()* of it says why."""
 
 
 class ServerProcess:
@@ -33,12 +34,14 @@ class ServerProcess:
         config: its configuration.
         log: where its standard error goes.
         clock: what the time-out is measured by.
+        environ: variables on top of this process's own.
     """
 
-    def __init__(self, *, config: Path, log: Path, clock: Clock) -> None:
+    def __init__(self, *, config: Path, log: Path, clock: Clock, environ: Mapping[str, str] | None = None) -> None:
         self._config: Final = config
         self._log: Final = log
         self._clock: Final = clock
+        self._environ: Final = environ or {}
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
 
@@ -61,9 +64,21 @@ class ServerProcess:
         if self._process is not None:
             self._process.wait()
 
+    def terminate(self) -> None:
+        """Tell it to end in order, and return at once."""
+        if self._process is not None:
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """End it with SIGKILL, in the middle of whatever it does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
     def __enter__(self) -> Self:
-        """Start it and wait until it answers; raises DemoError if it does not."""
+        """Start it and wait until it answers; raises ServerError if it does not."""
         environ = {name: value for name, value in os.environ.items() if not name.startswith("SWITCHGEAR_")}
+        environ.update(self._environ)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 (sys.executable, "-P", "-m", "switchgear", "serve", "--config", str(self._config)),
@@ -72,7 +87,7 @@ class ServerProcess:
                 stderr=log,
                 env=environ,
                 cwd=self._config.parent,
-                start_new_session=True,  # Ctrl-C is for the demo, which then ends the server
+                start_new_session=True,  # Ctrl-C is for whoever started it, and then ends it
             )
         try:
             self.url = self._ready(self._process)
@@ -94,12 +109,12 @@ class ServerProcess:
             left = deadline - self._clock.monotonic()
             if left <= 0 or not select.select([output], [], [], left)[0]:
                 msg = f"the server did not answer within {_START_PATIENCE:g} s"
-                raise DemoError(msg)
+                raise ServerError(msg)
             piece = os.read(output.fileno(), 4096)
             if not piece:
                 why = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
                 msg = f"the server did not start (exit {process.wait()}): {why[-1] if why else 'it said nothing'}"
-                raise DemoError(msg)
+                raise ServerError(msg)
             said += piece
         return said.decode().removeprefix("ready ").strip()
 
