@@ -102,6 +102,8 @@ def test_every_address_of_the_api_is_described(full: Place) -> None:
         "events",
         "keys",
         "alerts",
+        "runs",
+        "pipelines",
         "applications",
     )
     wanted = {f"/api/{noun}" for noun in nouns}
@@ -121,6 +123,13 @@ def test_every_address_of_the_api_is_described(full: Place) -> None:
         "/api/applications/{name}/notes",
         "/api/applications/{name}/status",
         "/api/events.csv",
+        "/api/runs/{run}",
+        "/api/runs/{run}/cancel",
+        "/api/runs/{run}/pause",
+        "/api/runs/{run}/resume",
+        "/api/runs/{run}/retry",
+        "/api/runs/{run}/log",
+        "/api/runs/{run}/artefacts/{name}",
     }
     assert wanted | parts | {"/metrics", "/healthz", "/readyz"} == set(document["paths"])
     text = full.client().get("/openapi.json").text

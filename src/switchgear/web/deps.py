@@ -49,8 +49,8 @@ class WebDeps(msgspec.Struct, kw_only=True):
         process: what there is to say of the process that answers.
         commands: what people may change; None: this dashboard only reads.
         alerts: who looks after alerts; None: this process does not.
-        applications: who keeps application records; None: nobody does.
         runner: who runs pipelines; None: nobody does here.
+        applications: who keeps application records; None: nobody does.
         sign_in: who asks those for a password that come here; None: nobody does.
     """
 
@@ -67,8 +67,8 @@ class WebDeps(msgspec.Struct, kw_only=True):
     process: ProcessFacts = ProcessFacts()
     commands: Commands | None = None
     alerts: AlertDesk | None = None
-    applications: ApplicationDesk | None = None
     runner: Runner | None = None
+    applications: ApplicationDesk | None = None
     sign_in: SignIn | None = None
 
     @property

@@ -46,8 +46,8 @@ def install_pages(app: FastAPI, deps: WebDeps, pages: Pages) -> None:
         live,
         alerts,
         traces,
-        applications,
         runs,
+        applications,
         operator,
     ):
         noun.add_routes(router, deps, pages)
