@@ -116,7 +116,7 @@ class GovernedCall:
         )
 
     def __enter__(self) -> Self:
-        self._admitted = self._gate.admit(self._call(), max_wait_us=self._max_wait_us, cheaper=self._cheaper)
+        self._admitted = self._gate.admit(self.described(), max_wait_us=self._max_wait_us, cheaper=self._cheaper)
         return self
 
     def __exit__(
@@ -126,7 +126,7 @@ class GovernedCall:
             self.settlement = self._gate.settle(self._admitted, self._outcome(error))
 
     async def __aenter__(self) -> Self:
-        self._admitted = await self._gate.aadmit(self._call(), max_wait_us=self._max_wait_us, cheaper=self._cheaper)
+        self._admitted = await self._gate.aadmit(self.described(), max_wait_us=self._max_wait_us, cheaper=self._cheaper)
         return self
 
     async def __aexit__(
@@ -136,9 +136,10 @@ class GovernedCall:
             self.settlement = await self._gate.asettle(self._admitted, self._outcome(error))
 
     def _of_model(self, model: str) -> Call:
-        return msgspec.structs.replace(self._call(), model=model)
+        return msgspec.structs.replace(self.described(), model=model)
 
-    def _call(self) -> Call:
+    def described(self) -> Call:
+        """Return the call as the gate would be asked for it; each time with a new id."""
         attribution = context.current()
         trace_id, parent = running()
         if trace_id is None:

@@ -34,8 +34,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         body: the whole request body.
         unread: the body is none of our business: it goes on as it comes, once, and is not in *body*.
         caller: who makes it, as the gateway knows.
-        span: trace and span id of what it was made in, as far as the process knows.
         recall: what is remembered of its head from the time before; None: nobody looks whether it comes again.
+        span: trace and span id of what it was made in, as far as the process knows.
     """
 
     method: str
@@ -44,5 +44,5 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     unread: bool = False
     caller: Caller = ANYBODY
-    span: tuple[str | None, str | None] = (None, None)
     recall: Recall | None = None
+    span: tuple[str | None, str | None] = (None, None)

@@ -21,13 +21,13 @@ from switchgear.governor.conclusion import concluded, stopped
 from switchgear.governor.headers import ANSWER_SIEVES, CREDENTIALS, STREAMS, index_of_answer
 from switchgear.governor.outgoing import added_headers
 from switchgear.governor.patience import Patience
-from switchgear.governor.prepared import lines, prepared_for
-from switchgear.governor.standing import chained
+from switchgear.governor.prepared import encoded, prepared_for
+from switchgear.governor.standing import chained, standing
 from switchgear.policies.retry import Failure, Repeat, is_turned_away
 from switchgear.wire.bodies import BodyReader
 from switchgear.wire.edits import with_model
 from switchgear.wire.outcomes import retry_after_of
-from switchgear.wire.quotas import quotas_of
+from switchgear.wire.quotas import quotas_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,8 +82,8 @@ class Exchange:
         if denied is not None:
             raise DeniedError(denied)
         attribution = head.attribution(asked)
-        trace_id, parent = head.standing(asked, attribution)
         self._sent: Final = head.sent(asked, self.facts, attribution)
+        trace_id, parent = standing(asked, head.traced, attribution)
         window = gate.book.max_output(service, self.facts.model)
         bound = self.facts.bound_within(
             max_output=self.config.max_output_tokens or window or UNKNOWN_WINDOW, window=window or UNKNOWN_WINDOW
@@ -187,13 +187,13 @@ class Exchange:
     @property
     def headers(self) -> Headers:
         """The headers to send."""
-        listed = self._sent.listed(self._length)
-        return chained(listed, self.call) if self.config.gateway else listed
+        headers = self._sent.listed(self._length)
+        return chained(headers, self.call) if self.config.gateway else headers
 
     @property
     def head_lines(self) -> bytes:
         """The same as lines of a head."""
-        return lines(self.headers) if self.config.gateway else self._sent.encoded(self._length)
+        return encoded(self.headers) if self.config.gateway else self._sent.encoded(self._length)
 
     @property
     def _length(self) -> int | None:
@@ -237,9 +237,8 @@ class Exchange:
         content_type, coding = index.get("content-type"), index.get("content-encoding")
         self._streaming = (content_type or "").partition(";")[0].strip().lower() in STREAMS
         epoch = self._gate.clock.moment().wall / MICROS
-        asked = index.items()
-        self._retry_after = retry_after_of(asked, epoch) if _RETRY_AFTER & index.keys() else None
-        self._quotas = quotas_of(asked, epoch)
+        self._retry_after = retry_after_of(index.items(), epoch) if _RETRY_AFTER & index.keys() else None
+        self._quotas = quotas_in(index, epoch)
         self._should_retry = index.get("x-should-retry")
         self._coded = coding is not None and coding.lower() != "identity"
         self._reader = self._dialect.reader(self.facts, status=status, headers=headers)

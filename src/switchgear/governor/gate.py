@@ -1,8 +1,7 @@
 """The gate: admit -> (wait) -> call -> settle. Every way out of Switchgear ends here.
 
-The decisions are the state's; what is here is the order of things, once for threads and once for
-tasks: the state says yes, the ledger has it durably, only then may the call leave; and what the
-client sees answered has been settled first.
+The decisions are the state's; here is the order of things, for threads and for tasks: the state says yes,
+the ledger has it durably, only then may the call leave; what the client sees answered has been settled.
 """
 
 from __future__ import annotations
