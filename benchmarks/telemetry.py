@@ -2,9 +2,9 @@
 
     python benchmarks/telemetry.py [--rounds 12] [--requests 250]
 
-Two gateways, one receiver that takes everything, one provider that answers at once, one client with one connection to each
-gateway. Rounds alternate, so that what else the machine does falls on both. Time is the client's; CPU is the gateway's own process,
-and that of its exporting process beside it.
+Two gateways, one receiver that takes everything, one provider that answers at once, one client with one connection
+to each gateway. Rounds alternate, so that what else the machine does falls on both. Time is the client's; CPU is that
+of the gateway's own process, and of its exporting process beside it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CONFIG = """
 [server]
