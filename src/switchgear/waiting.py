@@ -7,7 +7,7 @@ again. Whoever is interrupted or cancelled gives its slot back.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from switchgear.clock import MICROS
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from switchgear.clock import Clock
 
-__all__ = ["Turn", "async_turn", "threadsafe_waker", "turn"]
+__all__ = ["Turn", "Wake", "async_turn", "threadsafe_waker", "turn"]
 
 
 class Turn(Protocol):
@@ -59,3 +59,35 @@ def threadsafe_waker(wake: asyncio.Event) -> Callable[[], None]:
             loop.call_soon_threadsafe(wake.set)
 
     return waker
+
+
+class Wake:
+    """Sets *event* when it is called, from any thread; a loop that is gone needs no waking.
+
+    Made for every call, but few have to wait: until one does, there is no event.
+    """
+
+    __slots__ = ("_event", "_loop", "_woken")
+
+    def __init__(self) -> None:
+        self._loop: Final = asyncio.get_running_loop()
+        self._event: asyncio.Event | None = None
+        self._woken = False
+
+    @property
+    def event(self) -> asyncio.Event:
+        """What who waits on the loop waits for."""
+        if self._event is None:
+            self._event = asyncio.Event()
+            if self._woken:
+                self._event.set()
+        return self._event
+
+    def __call__(self) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._set)
+
+    def _set(self) -> None:
+        self._woken = True
+        if self._event is not None:
+            self._event.set()

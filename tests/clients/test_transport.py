@@ -140,7 +140,7 @@ def test_the_key_of_a_service_replaces_the_callers(
     governor: Governor, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the configuration has a key, the caller's does not go out."""
-    monkeypatch.setattr(governor, "_terms", governor._terms._replace(keys={"llm": "sk-house"}))  # noqa: SLF001 - as if it had been configured
+    monkeypatch.setattr(governor, "terms", governor.terms._replace(keys={"llm": "sk-house"}))
     with governor.http_client("llm") as client:
         client.post(
             f"{sandbox.url}/v1/chat/completions", json=CHAT, headers={"authorization": "Bearer mine", "x-api-key": "m"}

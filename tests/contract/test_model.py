@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from switchgear.calls import Outcome, Quota, Refusal, Usage, Verdict
 from switchgear.clock import MICROS, Moment
-from switchgear.policies.breaker import BreakerRule
+from switchgear.policies.breaker import BreakerOrder, BreakerRule
 from switchgear.policies.budget import BudgetRule
 from switchgear.policies.limiter import LimitRule
 from switchgear.state.base import Account, Admission, AdmissionRequest, BudgetView, Waiting
@@ -229,6 +229,12 @@ class Machine(RuleBasedStateMachine):
         before, theirs = self.redis.set_limit(budget, limit, now)
         assert old == before
         assert sorted(mine, key=str) == sorted(theirs, key=str), (mine, theirs)
+
+    @rule(service=st.sampled_from(["openai", "http"]), order=st.sampled_from(["open", "close", "close", "reset"]))
+    def order(self, service: str, order: BreakerOrder) -> None:
+        now = self.clock.moment()
+        mine, theirs = (state.set_breaker(service, order, "why", now) for state in (self.memory, self.redis))
+        assert mine == theirs
 
     @rule(seconds=st.sampled_from([0.001, 0.5, 5.0, 12.5, 59.999999, 60.0, 3700.0]))
     def wait(self, seconds: float) -> None:

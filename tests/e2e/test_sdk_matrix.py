@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anthropic
 import openai
 import pytest
+from tests.e2e.asks import ASKS, Ask, answers_of, usage_of
 
 import switchgear as sg
 from switchgear.config import Config
 from switchgear.drills.sandbox import Sandbox
 from switchgear.ledger.views import CallFilter, CallRow
+from switchgear.local import MODEL as REAL
+from switchgear.local import LocalModel, missing
 from switchgear.server import Server
 
 pytestmark = pytest.mark.e2e
 
-MODEL = "gpt-4o-mini"
-CLAUDE = "claude-haiku-4-5"
-QUESTION = "tell me about the sea"
-Result = tuple[str, int, int]
+MODELS = {"openai": "gpt-4o-mini", "anthropic": "claude-haiku-4-5"}
+WAYS = ["gateway", "client"]
+STYLES = ["sync", "async"]
+BY_CHANCE = {"id", "created", "created_at", "completed_at", "timings", "item_id"}
+"""Fields of the real model's answers that differ from call to call, with us or without."""
 
 CONFIG = """
 [services.openai]
@@ -33,6 +38,7 @@ kind = "anthropic"
 base_url = "{url}"
 limits = {{ requests_per_minute = 10000 }}
 """
+OWN_PRICES = 'prices = {{ "*" = {{ input = "1", output = "2" }} }}'
 
 
 @pytest.fixture
@@ -42,240 +48,128 @@ def server(sandbox: Sandbox, make_config: Callable[[str], Config]) -> Iterator[S
         yield running
 
 
-def _openai_settings(way: str, server: Server, sandbox: Sandbox) -> dict[str, Any]:
-    base = {"direct": f"{sandbox.url}/v1", "gateway": f"{server.url}/openai/v1", "client": f"{sandbox.url}/v1"}
-    return {"api_key": "sk-test", "base_url": base[way], "max_retries": 0}
+@pytest.fixture(scope="module")
+def model() -> Iterator[LocalModel]:
+    """The real model; where it is not installed the test fails, with the sentence that says how to get it."""
+    if (what := missing()) is not None:
+        pytest.fail(what)
+    with LocalModel() as running:
+        yield running
 
 
-def _anthropic_settings(way: str, server: Server, sandbox: Sandbox) -> dict[str, Any]:
-    base = {"direct": sandbox.url, "gateway": f"{server.url}/anthropic", "client": sandbox.url}
-    return {"api_key": "sk-test", "base_url": base[way], "max_retries": 0}
+@pytest.fixture
+def real_server(model: LocalModel, make_config: Callable[[str], Config]) -> Iterator[Server]:
+    """A running server in front of the real model."""
+    text = CONFIG.replace("limits =", f"{OWN_PRICES}\nlimits =").format(url=model.url)
+    with Server(make_config(text), port=0) as running:
+        yield running
 
 
-def _chat(client: openai.OpenAI) -> Result:
-    answer = client.chat.completions.create(model=MODEL, max_tokens=7, messages=[{"role": "user", "content": QUESTION}])
-    assert answer.usage is not None
-    return answer.choices[0].message.content or "", answer.usage.prompt_tokens, answer.usage.completion_tokens
-
-
-def _chat_stream(client: openai.OpenAI) -> Result:
-    stream = client.chat.completions.create(
-        model=MODEL,
-        max_tokens=7,
-        messages=[{"role": "user", "content": QUESTION}],
-        stream=True,
-        stream_options={"include_usage": True},
-    )
-    text, usage = "", None
-    for chunk in stream:
-        text += "".join(choice.delta.content or "" for choice in chunk.choices)
-        usage = chunk.usage or usage
-    assert usage is not None
-    return text, usage.prompt_tokens, usage.completion_tokens
-
-
-def _responses(client: openai.OpenAI) -> Result:
-    answer = client.responses.create(model=MODEL, max_output_tokens=7, input=QUESTION)
-    assert answer.usage is not None
-    return answer.output_text, answer.usage.input_tokens, answer.usage.output_tokens
-
-
-def _responses_stream(client: openai.OpenAI) -> Result:
-    text, usage = "", None
-    for event in client.responses.create(model=MODEL, max_output_tokens=7, input=QUESTION, stream=True):
-        if event.type == "response.output_text.delta":
-            text += event.delta
-        elif event.type in {"response.completed", "response.incomplete"}:
-            usage = event.response.usage
-    assert usage is not None
-    return text, usage.input_tokens, usage.output_tokens
-
-
-def _embeddings(client: openai.OpenAI) -> Result:
-    answer = client.embeddings.create(model="text-embedding-3-small", input=[QUESTION, "and the sky"])
-    return str([row.embedding for row in answer.data]), answer.usage.prompt_tokens, 0
-
-
-def _rich(client: openai.OpenAI) -> Result:
-    """Ask with a tool, a JSON schema and an image at once."""
-    schema: dict[str, object] = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-    answer = client.chat.completions.create(
-        model=MODEL,
-        max_tokens=7,
-        messages=[
-            {
-                "role": "user",
-                "content": [
-                    {"type": "text", "text": QUESTION},
-                    {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGVsbG8="}},
-                ],
-            }
-        ],
-        tools=[{"type": "function", "function": {"name": "weather", "parameters": schema}}],
-        response_format={"type": "json_schema", "json_schema": {"name": "place", "schema": schema, "strict": True}},
-    )
-    assert answer.usage is not None
-    return answer.choices[0].message.content or "", answer.usage.prompt_tokens, answer.usage.completion_tokens
-
-
-async def _achat(client: openai.AsyncOpenAI) -> Result:
-    answer = await client.chat.completions.create(
-        model=MODEL, max_tokens=7, messages=[{"role": "user", "content": QUESTION}]
-    )
-    assert answer.usage is not None
-    return answer.choices[0].message.content or "", answer.usage.prompt_tokens, answer.usage.completion_tokens
-
-
-async def _achat_stream(client: openai.AsyncOpenAI) -> Result:
-    stream = await client.chat.completions.create(
-        model=MODEL,
-        max_tokens=7,
-        messages=[{"role": "user", "content": QUESTION}],
-        stream=True,
-        stream_options={"include_usage": True},
-    )
-    text, usage = "", None
-    async for chunk in stream:
-        text += "".join(choice.delta.content or "" for choice in chunk.choices)
-        usage = chunk.usage or usage
-    assert usage is not None
-    return text, usage.prompt_tokens, usage.completion_tokens
-
-
-def _message(client: anthropic.Anthropic) -> Result:
-    answer = client.messages.create(model=CLAUDE, max_tokens=7, messages=[{"role": "user", "content": QUESTION}])
-    text = "".join(block.text for block in answer.content if block.type == "text")
-    return text, answer.usage.input_tokens, answer.usage.output_tokens
-
-
-def _message_stream(client: anthropic.Anthropic) -> Result:
-    with client.messages.stream(model=CLAUDE, max_tokens=7, messages=[{"role": "user", "content": QUESTION}]) as stream:
-        answer = stream.get_final_message()
-    text = "".join(block.text for block in answer.content if block.type == "text")
-    return text, answer.usage.input_tokens, answer.usage.output_tokens
-
-
-async def _amessage(client: anthropic.AsyncAnthropic) -> Result:
-    answer = await client.messages.create(model=CLAUDE, max_tokens=7, messages=[{"role": "user", "content": QUESTION}])
-    text = "".join(block.text for block in answer.content if block.type == "text")
-    return text, answer.usage.input_tokens, answer.usage.output_tokens
-
-
-async def _amessage_stream(client: anthropic.AsyncAnthropic) -> Result:
-    async with client.messages.stream(
-        model=CLAUDE, max_tokens=7, messages=[{"role": "user", "content": QUESTION}]
-    ) as stream:
-        answer = await stream.get_final_message()
-    text = "".join(block.text for block in answer.content if block.type == "text")
-    return text, answer.usage.input_tokens, answer.usage.output_tokens
+@asynccontextmanager
+async def client_of(ask: Ask, server: Server, url: str, *, way: str, style: str) -> AsyncIterator[Any]:
+    """Open the SDK's client of *ask*: ``direct`` to *url*, through the ``gateway``, or as our own http ``client``."""
+    gov = server.governor
+    settings: dict[str, Any] = {
+        "api_key": "sk-test",
+        "base_url": f"{server.url}/{ask.kind}" if way == "gateway" else url,
+        "max_retries": 0,
+    }
+    if ask.kind == "openai":
+        settings["base_url"] += "/v1"
+    kinds: dict[tuple[str, str], Any] = {
+        ("openai", "sync"): openai.OpenAI,
+        ("openai", "async"): openai.AsyncOpenAI,
+        ("anthropic", "sync"): anthropic.Anthropic,
+        ("anthropic", "async"): anthropic.AsyncAnthropic,
+    }
+    if way == "client":
+        settings["http_client"] = (gov.http_client if style == "sync" else gov.async_http_client)(ask.kind)
+    client = kinds[ask.kind, style](**settings)
+    try:
+        yield client
+    finally:
+        if style == "sync":
+            client.close()
+        else:
+            await client.close()
 
 
 def _rows(server: Server) -> tuple[CallRow, ...]:
     return server.governor.ledger.reader.calls(CallFilter()).items
 
 
-def _check_ledger(server: Server, way: str, result: Result, *, streamed: bool) -> None:
-    if way == "direct":
-        assert _rows(server) == ()
-        return
+def check_ledger(server: Server, ask: Ask, answers: list[dict[str, Any]]) -> None:
+    """See that there is one row, with the usage that the SDK was told, priced and within what was reserved."""
     (row,) = _rows(server)
-    assert (row.status, row.input_tokens, row.output_tokens) == ("ok", *result[1:])
-    assert (row.streamed, row.estimated) == (streamed, False)
+    assert (row.status, row.streamed, row.estimated) == ("ok", ask.streamed, False)
+    if ask.free:
+        assert (row.input_tokens, row.cost) == (0, 0)
+        return
+    told = usage_of(answers)
+    assert told is not None or ask.name == "chat-stream-bare"
+    if told is not None:
+        assert (row.input_tokens, row.output_tokens) == told
+    assert row.input_tokens
     assert row.cost
     assert row.reserved is not None
     assert row.cost <= row.reserved
 
 
-@pytest.mark.parametrize("way", ["gateway", "client"])
-@pytest.mark.parametrize(
-    ("ask", "streamed"),
-    [
-        (_chat, False),
-        (_chat_stream, True),
-        (_responses, False),
-        (_responses_stream, True),
-        (_embeddings, False),
-        (_rich, False),
-    ],
-)
-def test_openai_sync(
-    server: Server, sandbox: Sandbox, way: str, ask: Callable[[openai.OpenAI], Result], *, streamed: bool
-) -> None:
-    """The OpenAI SDK gets the same text and usage through us as without us."""
-    wanted = ask(openai.OpenAI(**_openai_settings("direct", server, sandbox)))
-    _check_ledger(server, "direct", wanted, streamed=streamed)
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("ask", ASKS, ids=lambda ask: ask.name)
+async def test_sandbox(server: Server, sandbox: Sandbox, ask: Ask, way: str, style: str) -> None:
+    """Every field of every answer and event is through us what it is without us."""
+    async with client_of(ask, server, sandbox.url, way="direct", style=style) as direct:
+        wanted = await answers_of(ask, direct, MODELS[ask.kind])
+    assert _rows(server) == ()
     sandbox.reset()
-    settings = _openai_settings(way, server, sandbox)
-    if way == "client":
-        settings["http_client"] = server.governor.http_client("openai")
-    with openai.OpenAI(**settings) as client:
-        result = ask(client)
+    async with client_of(ask, server, sandbox.url, way=way, style=style) as client:
+        result = await answers_of(ask, client, MODELS[ask.kind])
     assert result == wanted
-    _check_ledger(server, way, result, streamed=streamed)
+    check_ledger(server, ask, result)
 
 
-@pytest.mark.parametrize("way", ["gateway", "client"])
-@pytest.mark.parametrize(("ask", "streamed"), [(_achat, False), (_achat_stream, True)])
-async def test_openai_async(
-    server: Server,
-    sandbox: Sandbox,
-    way: str,
-    ask: Callable[[openai.AsyncOpenAI], Awaitable[Result]],
-    *,
-    streamed: bool,
-) -> None:
-    """The asynchronous OpenAI SDK gets the same text and usage through us as without us."""
-    async with openai.AsyncOpenAI(**_openai_settings("direct", server, sandbox)) as direct:
-        wanted = await ask(direct)
-    sandbox.reset()
-    settings = _openai_settings(way, server, sandbox)
-    if way == "client":
-        settings["http_client"] = server.governor.async_http_client("openai")
-    async with openai.AsyncOpenAI(**settings) as client:
-        result = await ask(client)
-    assert result == wanted
-    _check_ledger(server, way, result, streamed=streamed)
+@pytest.mark.parametrize(("way", "style"), [("gateway", "sync"), ("gateway", "async"), ("client", "sync")])
+@pytest.mark.parametrize("ask", [ask for ask in ASKS if not ask.only], ids=lambda ask: ask.name)
+async def test_real_model(real_server: Server, model: LocalModel, ask: Ask, way: str, style: str) -> None:
+    """The real model's words, tool calls, JSON, events and usage are through us what they are without us."""
+    for _ in range(2):  # what the model remembers of a prompt is the same from then on
+        async with client_of(ask, real_server, model.url, way="direct", style=style) as direct:
+            wanted = await answers_of(ask, direct, REAL)
+    async with client_of(ask, real_server, model.url, way=way, style=style) as client:
+        result = await answers_of(ask, client, REAL)
+    assert _lasting(result) == _lasting(wanted)
+    check_ledger(real_server, ask, result)
 
 
-@pytest.mark.parametrize("way", ["gateway", "client"])
-@pytest.mark.parametrize(("ask", "streamed"), [(_message, False), (_message_stream, True)])
-def test_anthropic_sync(
-    server: Server, sandbox: Sandbox, way: str, ask: Callable[[anthropic.Anthropic], Result], *, streamed: bool
-) -> None:
-    """The Anthropic SDK gets the same text and usage through us as without us."""
-    with anthropic.Anthropic(**_anthropic_settings("direct", server, sandbox)) as direct:
-        wanted = ask(direct)
-    sandbox.reset()
-    settings = _anthropic_settings(way, server, sandbox)
-    if way == "client":
-        settings["http_client"] = server.governor.http_client("anthropic")
-    with anthropic.Anthropic(**settings) as client:
-        result = ask(client)
-    assert result == wanted
-    _check_ledger(server, way, result, streamed=streamed)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", ["chat-image", "message-image"])
+async def test_the_real_models_own_error(real_server: Server, model: LocalModel, way: str, kind: str) -> None:
+    """What the real model can't do is through us the same exception with the same body."""
+    (ask,) = (one for one in ASKS if one.name == kind)
+    errors: list[tuple[type[Exception], object]] = []
+    for one in ("direct", way):
+        async with client_of(ask, real_server, model.url, way=one, style="async") as client:
+            with pytest.raises((openai.APIStatusError, anthropic.APIStatusError)) as caught:
+                await answers_of(ask, client, REAL)
+            assert isinstance(caught.value, openai.APIStatusError | anthropic.APIStatusError)
+            errors.append((caught.type, caught.value.body))
+    assert errors[0] == errors[1]
+    assert _rows(real_server)[0].status == "failed"
 
 
-@pytest.mark.parametrize("way", ["gateway", "client"])
-@pytest.mark.parametrize(("ask", "streamed"), [(_amessage, False), (_amessage_stream, True)])
-async def test_anthropic_async(
-    server: Server,
-    sandbox: Sandbox,
-    way: str,
-    ask: Callable[[anthropic.AsyncAnthropic], Awaitable[Result]],
-    *,
-    streamed: bool,
-) -> None:
-    """The asynchronous Anthropic SDK gets the same text and usage through us as without us."""
-    async with anthropic.AsyncAnthropic(**_anthropic_settings("direct", server, sandbox)) as direct:
-        wanted = await ask(direct)
-    sandbox.reset()
-    settings = _anthropic_settings(way, server, sandbox)
-    if way == "client":
-        settings["http_client"] = server.governor.async_http_client("anthropic")
-    async with anthropic.AsyncAnthropic(**settings) as client:
-        result = await ask(client)
-    assert result == wanted
-    _check_ledger(server, way, result, streamed=streamed)
+def _lasting(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return *value* without what is by chance."""
+    if isinstance(value, dict):
+        return {key: _lasting(inner) for key, inner in value.items() if key not in BY_CHANCE}
+    return [_lasting(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _chat(client: openai.OpenAI) -> None:
+    client.chat.completions.create(
+        model=MODELS["openai"], max_tokens=7, messages=[{"role": "user", "content": "tell me about the sea"}]
+    )
 
 
 def test_a_refusal_reaches_the_sdk_as_its_own_error(sandbox: Sandbox, make_config: Callable[[str], Config]) -> None:
@@ -299,9 +193,7 @@ def test_tasks_and_threads_keep_their_attribution(server: Server, sandbox: Sandb
     """Calls made side by side are each put down to their own job and layer."""
     import concurrent.futures
 
-    client = openai.OpenAI(
-        **_openai_settings("client", server, sandbox), http_client=server.governor.http_client("openai")
-    )
+    client = openai.OpenAI(api_key="sk-test", max_retries=0, http_client=server.governor.http_client("openai"))
 
     def work(number: int) -> None:
         with sg.attribution(job=f"job-{number}", tags={"number": str(number)}), sg.attribution(layer=f"l{number}"):

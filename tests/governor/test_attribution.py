@@ -77,9 +77,8 @@ def test_what_is_sent_as_baggage_is_read_again(job: str, tags: dict[str, str]) -
 
 def test_other_baggage_stays() -> None:
     """Members of others go on as they are, ours are replaced; nothing to say adds no header."""
-    assert with_baggage([("baggage", "a=1;p, switchgear.run=x")], Attribution(job="j")) == [
-        ("baggage", "a=1;p,switchgear.job=j")
-    ]
+    there = [("a", "b"), ("baggage", "a=1;p, switchgear.run=x")]
+    assert with_baggage(there, Attribution(job="j")) == [("a", "b"), ("baggage", "a=1;p,switchgear.job=j")]
     assert with_baggage([("a", "b")], NO_ATTRIBUTION) == [("a", "b")]
 
 

@@ -215,3 +215,8 @@ def test_the_page_of_a_call_has_the_story_as_a_table(full: Place) -> None:
     page = full.client().get(f"/calls/{items[0]['call_id']}").text
     assert "the deciding rule" in page
     assert "numbers at that time are not recorded" in page
+
+
+def test_a_nul_is_in_no_name(full: Place) -> None:
+    """A query with a NUL is a 400 on every ledger, not an outage of one on PostgreSQL."""
+    assert full.client().get("/api/calls?model=%00").status_code == 400

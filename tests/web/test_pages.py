@@ -175,8 +175,8 @@ def test_a_service_tells_why_its_breaker_changed(full: Place) -> None:
     """The history comes from the ledger's events."""
     text = _text(full, "/services/firecrawl")
 
-    assert "closed → open" in text
-    assert "3 failures in a row (threshold 3)" in text
+    assert "and still: 3 failures in a row (threshold 3)" in text
+    assert "1 call refused" in text
 
 
 @pytest.mark.parametrize("address", ["/services/nothing", "/budgets/nothing"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from switchgear.cli import source
+from switchgear.cli import breaker_order, source
 from switchgear.cli.base import Group
 from switchgear.cli.names import refuse_unknown
 from switchgear.cli.output import Cell, json_option, print_facts, print_json, print_table, text_of
@@ -25,7 +25,10 @@ __all__ = ["command"]
     cls=Group, name="services", examples=("switchgear services list", "switchgear services show openai --json")
 )
 def command() -> None:
-    """Show the services, their breakers and limits."""
+    """Show the services, their breakers and limits, and tell a breaker what to do."""
+
+
+command.add_command(breaker_order.command)
 
 
 @command.command("list", examples=("switchgear services list",))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["AsyncSource", "AsyncStream", "drive"]
+__all__ = ["AsyncSource", "AsyncStream", "drive", "perform"]
 
 
 class AsyncSource(Protocol):
@@ -163,26 +163,30 @@ async def drive(
     gate: Gate,
     steps: Generator[Step, Any, Answer],
     send: Callable[[Passage, int | None], Awaitable[Arrival]],
+    begun: Awaitable[object] | None = None,
 ) -> Answer:
-    """Perform *steps*; *send* sends a passage's request and returns the head of the answer.
+    """Perform *steps*, from their start or with what has *begun* of the one they are at.
 
-    The body of what is returned is bytes, or an *AsyncStream* to be read or closed.
+    *send* sends a passage's request and returns the head of the answer. The body of what is returned
+    is bytes, or an *AsyncStream* to be read or closed.
     """
     try:
-        step = next(steps)
+        doing = perform(gate, next(steps), send) if begun is None else begun
         while True:
             try:
-                came = await _perform(gate, step, send)
+                came = await doing
             except BaseException as error:  # noqa: BLE001 - the journey decides, and raises it again if it is no answer
                 step = steps.throw(error)
             else:
                 step = steps.send(came)
+            doing = perform(gate, step, send)
     except StopIteration as end:
         answer: Answer = end.value
         return answer
 
 
-async def _perform(gate: Gate, step: Step, send: Callable[[Passage, int | None], Awaitable[Arrival]]) -> object:
+async def perform(gate: Gate, step: Step, send: Callable[[Passage, int | None], Awaitable[Arrival]]) -> object:
+    """Perform one *step* of a journey; return what came of it, or raise it."""
     if isinstance(step, Admit):
         return await gate.aadmit(step.call, max_wait_us=step.max_wait_us, cheaper=step.cheaper)
     if isinstance(step, Send):

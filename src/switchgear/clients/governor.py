@@ -14,9 +14,11 @@ from switchgear.errors import LedgerError
 from switchgear.governor.chronicle import note_start, note_stop
 from switchgear.governor.gate import Gate
 from switchgear.governor.opening import open_parts
+from switchgear.money import to_usd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
     from types import TracebackType
     from typing import Self
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from switchgear.clients.upstream import Upstream
     from switchgear.clock import Clock
     from switchgear.config.model import Config
+    from switchgear.governor.breaker_desk import BreakerOrdered
+    from switchgear.policies.breaker import BreakerOrder
 
 __all__ = ["Governor"]
 
@@ -105,6 +109,26 @@ class Governor(Gate):
         wait = None if max_wait is None else micros(max_wait)
         return GovernedCall(self, service, need, endpoint=endpoint, max_wait_us=wait)
 
+    def quote(
+        self,
+        service: str,
+        *,
+        model: str | None = None,
+        input_tokens: int = 0,
+        max_output_tokens: int = 0,
+        units: Mapping[str, int] | None = None,
+    ) -> Decimal | None:
+        """Return what such a call could cost at most, in USD, without making it; None: no price is known.
+
+        Raises:
+            ConfigError: there is no such service.
+            ValueError: a number is negative or no whole number.
+        """
+        need = Need(model=model, input_tokens=input_tokens, max_output_tokens=max_output_tokens, units=units)
+        call = GovernedCall(self, service, need, endpoint="quote", max_wait_us=None).described()
+        cost = self.explainer.explain(call).cost
+        return None if cost is None else to_usd(cost)
+
     def protect(
         self,
         service: str,
@@ -157,6 +181,10 @@ class Governor(Gate):
         seconds = self.service(service).timeout / 1e6
         transport = AsyncGovernedTransport(self, service, refusals=refusals, inner=self.upstream)
         return httpx2.AsyncClient(transport=transport, timeout=seconds)
+
+    def set_breaker(self, service: str, order: BreakerOrder, *, by: str, note: str = "") -> BreakerOrdered:
+        """Force the breaker of *service* open, close or reset it, at once and on record; see *BreakerDesk*."""
+        return self.breakers.set_breaker(service, order, by=by, note=note)
 
     def close(self) -> None:
         """Flush the ledger and let go of it, and of a shared state. Calls in flight stay reserved."""

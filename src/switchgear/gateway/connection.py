@@ -9,127 +9,22 @@ from typing import TYPE_CHECKING, Final, cast
 import httptools
 
 from switchgear.gateway.deadline import Deadline
-from switchgear.gateway.faults import ReadError, ReadTimeout, RemoteProtocolError, UpstreamError
+from switchgear.gateway.faults import ReadError, ReadTimeout, RemoteProtocolError
 from switchgear.gateway.heads import MAX_HEAD, header_name
+from switchgear.gateway.lines import plain_head
+from switchgear.gateway.reply import AHEAD, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from switchgear.gateway.faults import UpstreamError
     from switchgear.governor.headers import Headers
 
-__all__ = ["AHEAD", "Connection", "Reply"]
-
-AHEAD: Final = 64 * 1024
-"""Bytes that are read ahead of a slower reader; then the sender is held back."""
+__all__ = ["Connection"]
 
 _SWITCHING: Final = 101
 _FINAL: Final = 200
 _BODILESS: Final = frozenset({204, 304})
-
-
-class Reply:
-    """The answer to one request, as it comes. Read it to its end, or *aclose* it.
-
-    Attributes:
-        status: 0 until the head is here.
-        begun: something of it has come.
-    """
-
-    __slots__ = (
-        "_connection",
-        "_done",
-        "_error",
-        "_pieces",
-        "_size",
-        "_waiter",
-        "begun",
-        "bodiless",
-        "headers",
-        "status",
-    )
-
-    def __init__(self, connection: Connection, *, bodiless: bool) -> None:
-        self.status = 0
-        self.headers: Headers = []
-        self.begun = False
-        self.bodiless: Final = bodiless
-        self._connection: Connection | None = connection
-        self._pieces: list[bytes] = []
-        self._size = 0
-        self._done = False
-        self._error: UpstreamError | None = None
-        self._waiter: asyncio.Future[None] | None = None
-
-    @property
-    def over(self) -> bool:
-        """Whether it has come to its end, good or bad."""
-        return self._done or self._error is not None
-
-    async def head(self) -> None:
-        """Wait until *status* and *headers* are here."""
-        while not self.status:
-            if self._error is not None:
-                raise self._error
-            await self._more()
-
-    async def read(self) -> bytes:
-        """Return what has come since; nothing at the end."""
-        while True:
-            if self._pieces:
-                pieces = self._pieces
-                data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-                pieces.clear()
-                if self._size > AHEAD and self._connection is not None:
-                    self._connection.resume()
-                self._size = 0
-                return data
-            if self._done:
-                return b""
-            if self._error is not None:
-                raise self._error
-            await self._more()
-
-    async def aclose(self) -> None:
-        """Let go of the connection: for the next request if the answer is whole, else close it at once."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.let_go(whole=self._done)
-
-    def add(self, piece: bytes) -> bool:
-        """Take the next bytes; return whether they are too many ahead of the reader."""
-        before = self._size
-        self._pieces.append(piece)
-        self._size = before + len(piece)
-        self.wake()
-        return before <= AHEAD < self._size
-
-    def end(self) -> None:
-        """Take note that the answer is whole."""
-        self._done = self._error is None
-        self.wake()
-
-    def fail(self, error: UpstreamError) -> None:
-        """Take note that no more will come, for the reason of *error*."""
-        if not self._done and self._error is None:
-            self._error = error
-            self.wake()
-
-    def wake(self) -> None:
-        """Let who waits look again."""
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-
-    async def _more(self) -> None:
-        connection = self._connection
-        if connection is None:
-            msg = "the answer was closed"
-            raise ReadError(msg)
-        self._waiter = connection.loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
 
 
 class Connection(asyncio.Protocol):
@@ -154,6 +49,7 @@ class Connection(asyncio.Protocol):
         "_headers_done",
         "_interim",
         "_keeps",
+        "_left",
         "_lost",
         "_parser",
         "_reply",
@@ -251,16 +147,25 @@ class Connection(asyncio.Protocol):
         if reply is None:
             self._transport.abort()  # nobody has asked for anything
             return
-        reply.begun = True
+        if not reply.begun:
+            reply.begun = True
+            if self._begin_plainly(reply, data):
+                reply.look()
+                return
+        elif self._left:
+            self._body(reply, data)
+            reply.look()
+            return
         if not self._headers_done:
             self._head_size += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._break(RemoteProtocolError(str(error)))
-            return
-        if not self._headers_done and self._head_size > MAX_HEAD:
-            self._break(RemoteProtocolError(f"a head of more than {MAX_HEAD} bytes"))
+        else:
+            if not self._headers_done and self._head_size > MAX_HEAD:
+                self._break(RemoteProtocolError(f"a head of more than {MAX_HEAD} bytes"))
+        reply.look()
 
     def eof_received(self) -> None:
         pass
@@ -278,6 +183,7 @@ class Connection(asyncio.Protocol):
             reply.fail(ReadError(str(exc)))
         else:
             reply.fail(RemoteProtocolError("the upstream closed the connection before the end of its answer"))
+        reply.look()
 
     def pause_writing(self) -> None:
         self._can_write = False
@@ -286,6 +192,32 @@ class Connection(asyncio.Protocol):
         self._can_write = True
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
+
+    def _begin_plainly(self, reply: Reply, data: bytes) -> bool:
+        """Take *data*, an answer's beginning, if there is nothing in it that it takes the parser to understand."""
+        head = None if reply.bodiless else plain_head(data)
+        if head is None or len(data) > head.end + head.length or head.end > MAX_HEAD:
+            return False
+        self._headers_done = self._framed = self._keeps = True
+        reply.headers, reply.status = head.headers, head.status
+        self._left = head.length
+        body = data[head.end :]
+        if body or not head.length:
+            self._body(reply, body)
+        else:
+            reply.wake()
+        return True
+
+    def _body(self, reply: Reply, data: bytes) -> None:
+        """Take *data* of a body whose length is known."""
+        left = self._left - len(data)
+        self._left = max(0, left)
+        if left < 0:
+            data, self._keeps = data[:left], False  # nobody has asked for what follows
+        if data and reply.add(data):
+            self._transport.pause_reading()
+        if left <= 0:
+            reply.end()
 
     # What the parser calls
 
@@ -337,9 +269,13 @@ class Connection(asyncio.Protocol):
         self._interim = False
         self._framed = False
         self._keeps = False
+        self._left = 0
 
     def _too_late(self) -> None:
+        reply = self._reply
         self._break(ReadTimeout(f"no whole answer within {self._seconds:g} s"))
+        if reply is not None:
+            reply.look()
 
     def _break(self, error: UpstreamError) -> None:
         if self._reply is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from switchgear.config.checks import RESERVED_NAMES
 from switchgear.gateway.hosts import NOT_OURS, Hosts
 from switchgear.gateway.problems import send_problem
+from switchgear.gateway.targets import is_readable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -59,6 +60,10 @@ class Front:
         else:
             if not self._hosts.include(next((value for name, value in scope["headers"] if name == b"host"), b"")):
                 await send_problem(send, 421, "Misdirected request", NOT_OURS)
+                return
+            if not is_readable((scope.get("raw_path") or b"") + scope.get("query_string", b"")):
+                detail = "the request target has bytes that must be percent-encoded"
+                await send_problem(send, 400, "Bad request", detail)
                 return
             if _head_size(scope) > self._bounds.head:
                 long = self._bounds.long_head

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from switchgear.gateway.connection import AHEAD
+from switchgear.gateway.reply import AHEAD
 from switchgear.governor.callers import ANYBODY
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from switchgear.gateway.bounds import Bounds
+    from switchgear.governor.asked import Recall
     from switchgear.governor.callers import Caller, Denied
     from switchgear.governor.headers import Headers
 
@@ -99,6 +101,7 @@ class Inbound:
         keep: the connection may serve another one after it.
         old: it is HTTP/1.0.
         problem: why it goes nowhere.
+        recall: what is remembered of the time before, of a head that the connection keeps.
     """
 
     __slots__ = (
@@ -112,6 +115,7 @@ class Inbound:
         "pieces",
         "problem",
         "ready",
+        "recall",
         "rest",
         "service",
         "size",
@@ -133,3 +137,25 @@ class Inbound:
         self.keep = False
         self.old = False
         self.problem: Problem | Denied | None = None
+        self.recall: Recall | None = None
+
+    def add(self, piece: bytes, bounds: Bounds) -> None:
+        """Take the next bytes of a body that is read whole."""
+        self.size += len(piece)
+        if self.size > bounds.body:
+            self.pieces.clear()
+            self.problem = bounds.long_body
+            self.keep = False
+            self.ready = True
+        else:
+            self.pieces.append(piece)
+
+    def end(self) -> None:
+        """Take note that its last byte is here."""
+        self.complete = True
+        self.ready = True
+        if isinstance(self.body, Feed):
+            self.body.end()
+        elif self.pieces:
+            pieces, self.pieces = self.pieces, []
+            self.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)

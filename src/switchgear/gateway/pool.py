@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import ssl
 
     from switchgear.clients.async_stream import AsyncSource
-    from switchgear.gateway.connection import Reply
+    from switchgear.gateway.reply import Reply
     from switchgear.governor.headers import Headers
 
 __all__ = ["Outgoing", "Pool"]
@@ -36,6 +36,7 @@ class Outgoing(NamedTuple):
         body: the whole of it, or where it is read from while it is sent.
         idempotent: sent twice it does the same as once.
         connect, total: seconds for a connection, and until the answer is whole.
+        lines: headers that come before the others, as a *Pool* sends them.
     """
 
     method: str
@@ -45,6 +46,7 @@ class Outgoing(NamedTuple):
     idempotent: bool
     connect: float
     total: float
+    lines: bytes = b""
 
 
 class Pool:
@@ -80,7 +82,7 @@ class Pool:
         Raises:
             UpstreamError: one of its kinds.
         """
-        connection = self._kept()
+        connection = self.kept()
         if connection is not None:
             reply = await self._sent(connection, request, kept=True)
             if reply is not None:
@@ -101,15 +103,12 @@ class Pool:
     async def _sent(self, connection: Connection, request: Outgoing, *, kept: bool) -> Reply | None:
         """Send *request*; None: it must go over another connection."""
         body = request.body
-        first = f"{request.method} {request.target}{self._host_line}"
-        whole = body if isinstance(body, bytes) else b""
-        headers = request.headers
-        chunked = not isinstance(body, bytes) and not any(name.lower() == "content-length" for name, _ in headers)
-        if chunked:
-            headers = [*headers, ("transfer-encoding", "chunked")]
-        reply = connection.ask(
-            head_bytes(first, headers), whole, bodiless=request.method == "HEAD", seconds=request.total
+        chunked = not isinstance(body, bytes) and not any(
+            name.lower() == "content-length" for name, _ in request.headers
         )
+        if chunked:
+            request = request._replace(headers=[*request.headers, ("transfer-encoding", "chunked")])
+        reply = self.ask(connection, request)
         try:
             if not isinstance(body, bytes):
                 await _pump(connection, reply, body, chunked=chunked)
@@ -124,7 +123,16 @@ class Pool:
             raise
         return reply
 
-    def _kept(self) -> Connection | None:
+    def ask(self, connection: Connection, request: Outgoing) -> Reply:
+        """Send *request* over *connection*, of its body what is here; return the answer that will come."""
+        body = request.body
+        first = f"{request.method} {request.target}{self._host_line}".encode("latin-1")
+        head = b"%b%b%b" % (first, request.lines, head_bytes("", request.headers))
+        whole = body if isinstance(body, bytes) else b""
+        return connection.ask(head, whole, bodiless=request.method == "HEAD", seconds=request.total)
+
+    def kept(self) -> Connection | None:
+        """Return a connection that is open and not in use; None: there is none."""
         while self._idle:
             connection = self._idle.pop()
             idle = connection.loop.time() - connection.idle_since
@@ -147,7 +155,7 @@ class Pool:
                     finally:
                         if waiter in self._waiters:
                             self._waiters.remove(waiter)
-                    kept = self._kept()
+                    kept = self.kept()
                     if kept is not None:
                         return kept
         except TimeoutError:

@@ -9,24 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from switchgear.gateway.answers import begun, whole
-from switchgear.gateway.connection import AHEAD
 from switchgear.gateway.deadline import Deadline
-from switchgear.gateway.faults import UpstreamError
+from switchgear.gateway.familiar import Familiar
 from switchgear.gateway.heads import header_name
 from switchgear.gateway.inbound import Feed, Inbound, Problem
 from switchgear.gateway.intake import inspect
+from switchgear.gateway.outlet import BrokenOffError, Outlet
+from switchgear.gateway.reply import AHEAD
+from switchgear.gateway.ride import Ride
 from switchgear.gateway.serving import told
+from switchgear.gateway.targets import place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from uvicorn.config import Config
     from uvicorn.server import ServerState
@@ -36,10 +37,6 @@ if TYPE_CHECKING:
 
 __all__ = ["GatewayProtocol", "protocol_for"]
 
-_FIRST_LINE: Final = re.compile(rb"(?:\r\n)*[A-Z]+ /([^/ ?#\r\n]+)[/ ?#]")
-_LINE: Final = re.compile(rb"(?:\r\n)*[^\r\n]+\r\n")
-_NO_PATH: Final = re.compile(rb"(?:\r\n)*[A-Z]+ [^/*]")
-_MAX_LINE: Final = 16 * 1024
 _LINGER_SECONDS: Final = 5.0
 
 _ENDS: Final = Problem(503, "Server ends", "the server ended before this request had its answer")
@@ -60,10 +57,6 @@ def protocol_for(counter: Counter) -> Callable[..., GatewayProtocol]:
         return GatewayProtocol(counter, config=config, server_state=server_state, app_state=app_state, loop=loop)
 
     return make
-
-
-class BrokenOffError(Exception):
-    """The answer can't be brought to its end: its beginning is with the client already."""
 
 
 class GatewayProtocol(asyncio.Protocol):
@@ -89,27 +82,29 @@ class GatewayProtocol(asyncio.Protocol):
         self._config: Final = config
         self._state: Final = server_state
         self._app_state: Final = app_state
+        self._tasks: Final = cast("set[Ride | None]", server_state.tasks)  # a ride can be cancelled as a task can
         self._loop: Final = loop
         self._deadline: Final = Deadline(loop, self._too_late)
         self._parser: Final = httptools.HttpRequestParser(self)
         self._queue: Final[deque[Inbound]] = deque()
+        self._familiar: Familiar | None = None
         self._incoming: Inbound | None = None
         self._active: Inbound | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._ride: Ride | None = None  # the request that is being served
+        self._starting = False
         self._partial = b""
         self._head_size = 0
         self._reading_head = False
         self._closing = False
         self._discarding = False
         self._paused = False
-        self._can_write = True
-        self._room: asyncio.Future[None] | None = None
 
     # What the loop and uvicorn call
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=AHEAD)
+        self._outlet = Outlet(self._transport, self._loop)
         self._state.connections.add(cast("Any", self))
         self._deadline.set(self._bounds.seconds)
 
@@ -119,31 +114,31 @@ class GatewayProtocol(asyncio.Protocol):
         self._closing = True
         self._queue.clear()
         self.resume_writing()
-        if self._task is not None:
-            self._task.cancel()  # the client has gone, and takes its upstream call with it
+        if self._ride is not None:
+            self._ride.cancel()  # the client has gone, and takes its upstream call with it
 
     def eof_received(self) -> None:
         pass
 
     def pause_writing(self) -> None:
-        self._can_write = False
+        self._outlet.pause()
 
     def resume_writing(self) -> None:
-        self._can_write = True
-        if self._room is not None and not self._room.done():
-            self._room.set_result(None)
+        self._outlet.resume()
 
     def shutdown(self) -> None:
         """Close as soon as nothing is under way."""
         self._closing = True
-        if self._task is None:
+        if self._ride is None:
             self._transport.close()
 
     def data_received(self, data: bytes) -> None:
         if self._discarding:
             return
         if self._incoming is None:
-            if self._task is not None:
+            if self._is_familiar(data):
+                return
+            if self._ride is not None:
                 self._partial += data  # the next request, before this one is answered: its sender waits
                 self._pause()
                 return
@@ -151,11 +146,28 @@ class GatewayProtocol(asyncio.Protocol):
                 return
             if self._partial:
                 data, self._partial = self._partial, b""
-        self._feed(data)
-        if self._task is None:
+            self._feed(data)
+            if len(self._queue) == 1 and self._queue[0].complete:
+                self._familiar = Familiar.of(self._queue[0], data)
+        else:
+            self._feed(data)
+        if self._ride is None:
             self._next()
-        if len(self._queue) > (self._task is None):
+        if len(self._queue) > (self._ride is None):
             self._pause()  # as above
+
+    def _is_familiar(self, data: bytes) -> bool:
+        """Return whether *data* is a request that only its body tells from the last; it is begun if so."""
+        familiar = self._familiar
+        if familiar is None or self._ride is not None or self._queue or self._partial or self._closing:
+            return False
+        request = familiar.again(data, self._counter)
+        if request is None:
+            return False
+        self._deadline.clear()
+        self._queue.append(request)
+        self._next()
+        return True
 
     def _feed(self, data: bytes) -> None:
         if self._reading_head or self._incoming is None:
@@ -223,46 +235,31 @@ class GatewayProtocol(asyncio.Protocol):
             if request.body.add(piece):
                 self._pause()
             return
-        request.size += len(piece)
-        if request.size > self._bounds.body:
-            request.pieces.clear()
-            request.problem = self._bounds.long_body
-            request.keep = False
-            request.ready = True
-            return
-        request.pieces.append(piece)
+        request.add(piece, self._bounds)
 
     def on_message_complete(self) -> None:
         request, self._incoming = self._incoming, None
         self._deadline.clear()
         if request is None:
             return
-        request.complete = True
-        request.ready = True
-        if isinstance(request.body, Feed):
-            request.body.end()
-        elif request.pieces:
-            pieces = request.pieces
-            request.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            request.pieces = []
+        request.end()
 
     # One request after the other
 
     def _is_ours(self, data: bytes) -> bool:
         """Return whether the request that begins with *data* is for a service; hand it over if not."""
-        whole = self._partial + data if self._partial else data
-        line = _FIRST_LINE.match(whole)
-        if line is not None and line[1].decode("latin-1") in self._counter.routes:
+        whole = self._partial + data
+        place = place_of(whole, self._counter.routes)
+        if place == "service":
             self._partial = whole if whole is not data else b""
             return True
-        if line is None and _LINE.match(whole) is None and len(whole) < _MAX_LINE:
+        if place == "unknown":
             self._partial = whole  # the rest of the line is on its way
-            return False
-        if _NO_PATH.match(whole):
+        elif place == "nowhere":
             self._reject(Problem(400, "Bad request", "the request target is not a path"))
             self._next()
-            return False
-        self._hand_over(whole)
+        else:
+            self._hand_over(whole)
         return False
 
     def _hand_over(self, data: bytes) -> None:
@@ -275,26 +272,23 @@ class GatewayProtocol(asyncio.Protocol):
 
     def _next(self) -> None:
         """Serve the request whose turn it is, as soon as it is ready."""
-        if self._queue and self._queue[0].ready and self._task is None and not self._transport.is_closing():
+        if self._starting:
+            return  # the loop below goes on
+        self._starting = True
+        while self._queue and self._queue[0].ready and self._ride is None and not self._transport.is_closing():
             self._active = self._queue.popleft()
-            task = self._task = self._loop.create_task(self._serve(self._active))
-            self._state.tasks.add(task)
-            task.add_done_callback(self._served)
+            self._ride = Ride(self._counter, self._active, self)
+            self._tasks.add(self._ride)
+            self._ride.start()
+        self._starting = False
 
-    def _served(self, task: asyncio.Task[None]) -> None:
-        self._state.tasks.discard(task)
+    def _served(self) -> None:
+        self._tasks.discard(self._ride)
         self._state.total_requests += 1
-        request, self._active, self._task = self._active, None, None
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            if not isinstance(error, BrokenOffError):
-                _log.error("a request could not be served", exc_info=error)
-            self._transport.abort()
+        request, self._active, self._ride = self._active, None, None
         if self._transport.is_closing() or request is None:
             return
-        if task.cancelled():
-            self._transport.abort()
-        elif not request.complete:
+        if not request.complete:
             self._linger()
         elif not request.keep or self._closing:
             self._transport.close()
@@ -352,43 +346,51 @@ class GatewayProtocol(asyncio.Protocol):
 
     # The answer
 
-    async def _serve(self, request: Inbound) -> None:
+    def arrived(self, answer: Answer) -> None:
+        request = self._active
+        if request is not None and not self._transport.is_closing():
+            self._outlet.send(request, answer, closing=self._closing)
+        self._served()
+
+    def go_on(self, rest: Coroutine[Any, Any, Answer]) -> asyncio.Task[None]:
+        task = self._loop.create_task(self._answer(rest))
+        task.add_done_callback(self._answered)
+        return task
+
+    def broke_down(self, error: Exception) -> None:
+        _log.error("a request could not be served", exc_info=error)
+        self._transport.abort()
+        self._served()
+
+    def called_off(self) -> None:
+        if self._closing and not self._transport.is_closing():
+            self.arrived(told(_ENDS))
+        else:
+            self._transport.abort()
+            self._served()
+
+    async def _answer(self, rest: Coroutine[Any, Any, Answer]) -> None:
+        request = self._active
+        if request is None:
+            return
         try:
-            answer = await self._counter.answer(request)
+            answer = await rest
         except asyncio.CancelledError:
             if not self._closing or self._transport.is_closing():
                 raise
             answer = told(_ENDS)
-        body = answer.body
-        if isinstance(body, bytes):
-            self._transport.write(whole(request, answer, body, closing=self._closing))
+        if isinstance(answer.body, bytes):
+            self._outlet.send(request, answer, closing=self._closing)
             return
         try:
-            await self._write_stream(request, answer)
+            await self._outlet.stream(request, answer, closing=self._closing)
         finally:
-            await body.aclose()
+            await answer.body.aclose()
 
-    async def _write_stream(self, request: Inbound, answer: Answer) -> None:
-        write = self._transport.write
-        head, framing = begun(request, answer, closing=self._closing)
-        write(head)
-        try:
-            while chunk := await answer.body.read():
-                if framing == "none":
-                    continue
-                write(b"%x\r\n%b\r\n" % (len(chunk), chunk) if framing == "chunks" else chunk)
-                if not self._can_write:
-                    await self._drained()
-        except UpstreamError as error:
-            # The head is out: all that can be done is to break off, as the upstream did.
-            _log.warning("%s broke off its answer (%s)", request.service, type(error).__name__)
-            raise BrokenOffError from error
-        if framing == "chunks":
-            write(b"0\r\n\r\n")
-
-    async def _drained(self) -> None:
-        self._room = self._loop.create_future()
-        try:
-            await self._room
-        finally:
-            self._room = None
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, BrokenOffError):
+            _log.error("a request could not be served", exc_info=error)
+        if task.cancelled() or error is not None:
+            self._transport.abort()
+        self._served()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, NamedTuple
+
 import msgspec
 
 from switchgear.calls import Call, Usage
@@ -9,7 +11,11 @@ from switchgear.clock import Moment
 from switchgear.policies.pricing import Price, PriceBook
 from switchgear.state.base import Admission
 
-__all__ = ["Admitted", "Settlement"]
+if TYPE_CHECKING:
+    from switchgear.events import Event
+    from switchgear.ledger.commit import Commit
+
+__all__ = ["Admitted", "Leaving", "Settlement", "Settling"]
 
 
 class Admitted(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,3 +43,20 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage
     cost: int | None
     estimated: bool
+
+
+class Leaving(NamedTuple):
+    """A call that may leave once *commit* is done; *events*: what is to be told then."""
+
+    admitted: Admitted
+    commit: Commit
+    events: tuple[Event, ...]
+
+
+class Settling(NamedTuple):
+    """A settlement that the state has, and the ledger once *commit* is done; *events*: what is to be told then."""
+
+    call_id: str
+    settlement: Settlement
+    commit: Commit
+    events: tuple[Event, ...]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from switchgear.governor.asked import Asked
+    from switchgear.governor.headers import Headers
 
 __all__ = [
     "LONGEST",
@@ -122,8 +123,8 @@ def described(said: Mapping[str, object]) -> Attribution:
     return cleaned(Attribution(**nouns, tags=tuple(sorted(tags.items()))))
 
 
-def with_baggage(headers: Iterable[tuple[str, str]], said: Attribution) -> list[tuple[str, str]]:
-    """Return *headers* with *said* as members of their ``baggage``, in the place of such members that are there."""
+def with_baggage(headers: Iterable[tuple[str, str]], said: Attribution) -> Headers:
+    """Return *headers* with *said* as members of their ``baggage``, last, in the place of such that are there."""
     kept: list[str] = []
     out: list[tuple[str, str]] = []
     for key, value in headers:

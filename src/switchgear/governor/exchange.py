@@ -16,15 +16,18 @@ from switchgear.clock import MICROS, micros
 from switchgear.errors import ConfigError, StallError
 from switchgear.governor.allowance import Allowance
 from switchgear.governor.asked import Asked
-from switchgear.governor.attribution import attribution_for, with_baggage
 from switchgear.governor.callers import DeniedError
-from switchgear.governor.headers import ANSWER_SIEVES, CREDENTIALS, index_of, trace_of
-from switchgear.governor.outgoing import added_headers, auth_headers, outgoing_headers
+from switchgear.governor.conclusion import concluded, stopped
+from switchgear.governor.headers import ANSWER_SIEVES, CREDENTIALS, STREAMS, index_of_answer
+from switchgear.governor.outgoing import added_headers
 from switchgear.governor.patience import Patience
+from switchgear.governor.prepared import encoded, prepared_for
+from switchgear.governor.standing import chained, standing
 from switchgear.policies.retry import Failure, Repeat, is_turned_away
+from switchgear.wire.bodies import BodyReader
 from switchgear.wire.edits import with_model
-from switchgear.wire.outcomes import retry_after_of, verdict_of
-from switchgear.wire.quotas import quotas_of
+from switchgear.wire.outcomes import retry_after_of
+from switchgear.wire.quotas import quotas_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from switchgear.governor.callers import Caller
     from switchgear.governor.gate import Admitted, Gate, Settlement
     from switchgear.governor.headers import Headers
+    from switchgear.governor.prepared import Prepared
     from switchgear.wire.base import Reader, RequestFacts, WireRefusal
 
 __all__ = ["COLLECTED", "UNKNOWN_WINDOW", "Asked", "Exchange"]
@@ -46,11 +50,6 @@ UNKNOWN_WINDOW: Final = 32_768
 """Tokens reserved for a call without a maximum, of a model whose limits nobody knows."""
 
 _ERROR: Final = 400
-
-_STREAMS: Final = frozenset(
-    {"text/event-stream", "application/x-ndjson", "application/jsonl", "application/stream+json"}
-)
-"""Content types of answers that come piece by piece."""
 
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """RFC 9110, section 9.2.2."""
@@ -74,22 +73,17 @@ class Exchange:
     def __init__(self, gate: Gate, service: str, asked: Asked) -> None:
         self._gate: Final = gate
         self._asked: Final = asked
-        self.config: Final[ServiceConfig] = gate.service(service)
-        endpoint = asked.path.partition("?")[0]
-        index = self._index = index_of(asked.headers)
-        self._dialect: Final = gate.meters.dialect(service, self.config.kind, endpoint)
-        self.facts: Final = self._facts(endpoint)
+        head = self._head = prepared_for(gate, service, asked)
+        self.config: Final[ServiceConfig] = head.config
+        self._dialect: Final = head.dialect
+        self.facts: Final = self._facts(head)
         self.body: Final = self._dialect.outgoing(self.facts, asked.body)
         denied = asked.caller.denied_model(self.facts.model, billable=self.facts.billable)
         if denied is not None:
             raise DeniedError(denied)
-        attribution = attribution_for(asked, self.config.attribution_from)
-        auth = auth_headers(
-            gate.key_of(service), service=service, config=self.config, dialect=self._dialect, asked=asked
-        )
-        out = outgoing_headers(asked, index, self.body, facts=self.facts, auth=auth)
-        self.headers: Final = with_baggage(out, attribution) if self.config.gateway else out
-        trace_id, parent = trace_of(index)
+        attribution = head.attribution(asked)
+        self._sent: Final = head.sent(asked, self.facts, attribution)
+        trace_id, parent = standing(asked, head.traced, attribution)
         window = gate.book.max_output(service, self.facts.model)
         bound = self.facts.bound_within(
             max_output=self.config.max_output_tokens or window or UNKNOWN_WINDOW, window=window or UNKNOWN_WINDOW
@@ -97,7 +91,7 @@ class Exchange:
         self.call = Call(
             id=new_call_id(gate.clock.moment().wall),
             service=service,
-            endpoint=endpoint,
+            endpoint=head.endpoint,
             model=self.facts.model,
             attribution=attribution,
             bound=bound or self.facts.bound,
@@ -110,9 +104,9 @@ class Exchange:
         )
         self._unanswered()
 
-    def _facts(self, endpoint: str) -> RequestFacts:
-        asked, content_type = self._asked, self._index.get("content-type")
-        facts = self._dialect.facts(method=asked.method, path=endpoint, content_type=content_type, body=asked.body)
+    def _facts(self, head: Prepared) -> RequestFacts:
+        asked, content_type = self._asked, head.index.get("content-type")
+        facts = self._dialect.facts(method=asked.method, path=head.endpoint, content_type=content_type, body=asked.body)
         if facts.adds_usage and not self.config.asks_usage:
             return msgspec.structs.replace(facts, adds_usage=False)
         return facts
@@ -144,7 +138,7 @@ class Exchange:
             ConfigError: no such service.
         """
         headers = [(key, value) for key, value in self._asked.headers if key.lower() not in CREDENTIALS]
-        other = Exchange(self._gate, service, msgspec.structs.replace(self._asked, headers=headers))
+        other = Exchange(self._gate, service, msgspec.structs.replace(self._asked, headers=headers, recall=None))
         other.call = msgspec.structs.replace(
             other.call, id=self.call.id, attempt=self.call.attempt + 1, degraded_from=self.call.degraded_from
         )
@@ -191,11 +185,28 @@ class Exchange:
         return self._asked.method
 
     @property
+    def headers(self) -> Headers:
+        """The headers to send."""
+        headers = self._sent.listed(self._length)
+        return chained(headers, self.call) if self.config.gateway else headers
+
+    @property
+    def head_lines(self) -> bytes:
+        """The same as lines of a head."""
+        return encoded(self.headers) if self.config.gateway else self._sent.encoded(self._length)
+
+    @property
+    def _length(self) -> int | None:
+        asked = self._asked
+        told = not asked.unread and (asked.body or "content-length" in self._head.index)
+        return len(self.body) if told else None
+
+    @property
     def repeat(self) -> Repeat:
         """After which failures the request may go out again."""
         if self._asked.unread:
             return "unsent"
-        if self._asked.method.upper() in _IDEMPOTENT or self._index.get("idempotency-key"):
+        if self._asked.method.upper() in _IDEMPOTENT or self._head.index.get("idempotency-key"):
             return "always"
         return "turned_away" if self.facts.surface == "other" else "answered"
 
@@ -222,13 +233,12 @@ class Exchange:
     def begin(self, status: int, headers: Sequence[tuple[str, str]]) -> Headers:
         """Take in the head of the answer; return the headers to pass on."""
         self._status = status
-        index = index_of(headers)
+        index = index_of_answer(headers)
         content_type, coding = index.get("content-type"), index.get("content-encoding")
-        self._streaming = (content_type or "").partition(";")[0].strip().lower() in _STREAMS
+        self._streaming = (content_type or "").partition(";")[0].strip().lower() in STREAMS
         epoch = self._gate.clock.moment().wall / MICROS
-        asked = index.items()
-        self._retry_after = retry_after_of(asked, epoch) if _RETRY_AFTER & index.keys() else None
-        self._quotas = quotas_of(asked, epoch)
+        self._retry_after = retry_after_of(index.items(), epoch) if _RETRY_AFTER & index.keys() else None
+        self._quotas = quotas_in(index, epoch)
         self._should_retry = index.get("x-should-retry")
         self._coded = coding is not None and coding.lower() != "identity"
         self._reader = self._dialect.reader(self.facts, status=status, headers=headers)
@@ -238,6 +248,11 @@ class Exchange:
     def streaming(self) -> bool:
         """Whether the answer is a stream of events, to be passed on as it comes."""
         return self._streaming
+
+    @property
+    def in_one_piece(self) -> bool:
+        """Whether the answer is one body, which says nothing before its end."""
+        return isinstance(self._reader, BodyReader)
 
     def feed(self, chunk: bytes) -> bytes:
         """Take in bytes of the answer; return those to pass on now.
@@ -308,40 +323,20 @@ class Exchange:
             msg = "begin() comes before ended()"
             raise RuntimeError(msg)
         seen = self._reader.observe()
+        ttft_us = self._ttft(admitted)
         if self._stopped is not None:
-            return Outcome(
-                status="cancelled",
-                verdict="neutral",
-                usage=seen.usage,
-                estimated=True,
-                http_status=self._status,
-                error=f"stopped by budget {self._stopped.rule}",
-                ttft_us=self._ttft(admitted),
-                model=seen.model,
-                tier=seen.tier,
-            )
-        failed = self._status >= _ERROR
+            return stopped(seen, self._stopped, status=self._status, ttft_us=ttft_us)
         usage = seen.usage
         if seen.running is not None and usage is not None:
             usage = self._gate.meters.running.rise(self.call.service, seen.running, usage)
-        if (failed or not self.facts.billable) and (usage is None or not usage.tokens):
-            usage = NO_USAGE  # errors and free requests use nothing, not nobody-knows-what
-        ok = not failed and seen.error is None and seen.verdict == "success"
-        said = f"HTTP {self._status}" if failed else "the answer broke off" if seen.error is None else ""
-        error = None if ok else " ".join(filter(None, (said, seen.error)))
-        return Outcome(
-            status="ok" if ok else "failed",
-            verdict=verdict_of(self._status) if failed else seen.verdict,
-            usage=usage,
-            estimated=seen.estimated,
-            http_status=self._status,
-            error=error,
+        return concluded(
+            seen,
+            usage,
+            billable=self.facts.billable,
+            status=self._status,
             retry_after=self._retry_after,
             quotas=self._quotas,
-            ttft_us=self._ttft(admitted),
-            model=seen.model,
-            tier=seen.tier,
-            cost=seen.cost,
+            ttft_us=ttft_us,
         )
 
     def broke(self, admitted: Admitted, error: BaseException, *, sent: bool) -> Outcome:

@@ -1,34 +1,33 @@
 """The gate: admit -> (wait) -> call -> settle. Every way out of Switchgear ends here.
 
-The decisions are the state's; what is here is the order of things, once for threads and once for
-tasks: the state says yes, the ledger has it durably, only then may the call leave; and what the
-client sees answered has been settled first.
+The decisions are the state's; here is the order of things, for threads and for tasks: the state says yes,
+the ledger has it durably, only then may the call leave; what the client sees answered has been settled.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from switchgear.calls import NO_USAGE, Call, Outcome, Refusal, Usage
-from switchgear.clock import Moment
 from switchgear.errors import LedgerError, refused
 from switchgear.events import BreakerChanged, BudgetCrossed, CallRefused, CallSettled, ShadowExceeded
-from switchgear.governor.admitted import Admitted, Settlement
+from switchgear.governor.admitted import Admitted, Leaving, Settlement, Settling
+from switchgear.governor.breaker_desk import BreakerDesk
 from switchgear.governor.desk import BudgetDesk
+from switchgear.governor.entries import cost_of, settled_row
 from switchgear.governor.explaining import Explainer
 from switchgear.governor.meters import Meters
 from switchgear.governor.planning import Planner
 from switchgear.governor.terms import Terms
-from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled
-from switchgear.policies.pricing import BILLED, version_of
+from switchgear.ledger.rows import AttemptRefused, AttemptReserved
+from switchgear.policies.pricing import version_of
 from switchgear.state.base import Admission, Waiting
-from switchgear.waiting import async_turn, threadsafe_waker, turn
+from switchgear.waiting import Wake, async_turn, turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Coroutine, Generator, Mapping
     from decimal import Decimal
 
     from switchgear.clock import Clock, Moment
@@ -46,6 +45,8 @@ if TYPE_CHECKING:
 __all__ = ["Admitted", "Gate", "Settlement"]
 
 _Answer = Admission | Waiting | Refusal
+
+_NEVER_SENT: Final = Outcome(status="cancelled", verdict="neutral", error="never sent")
 
 _log = logging.getLogger("switchgear.gate")
 
@@ -88,32 +89,30 @@ class Gate:
         self.runs: Final = runs
         self.callers: Final = ring.callers
         self.meters = Meters(config)
-        self._terms = Terms(config, keys, Planner(config=config, book=book, budgets=budgets, ring=ring, runs=runs))
+        self.terms = Terms(config, keys, Planner(config=config, book=book, budgets=budgets, ring=ring, runs=runs))
         self._desk: Final = BudgetDesk(budgets=budgets, ring=ring, state=state, ledger=ledger, bus=bus, clock=clock)
+        self.breakers: Final = BreakerDesk(state=state, ledger=ledger, clock=clock, publish=self._publish)
 
     @property
     def config(self) -> Config:
         """The services and budgets in force."""
-        return self._terms.config
+        return self.terms.config
 
     @property
     def book(self) -> PriceBook:
         """The prices in force."""
-        return self._terms.planner.book
+        return self.terms.planner.book
 
     @property
     def explainer(self) -> Explainer:
         """Who says what would become of a call now."""
-        return Explainer(self._terms.planner, self.state, self.clock)
+        return Explainer(self.terms.planner, self.state, self.clock)
 
     def adopt(
         self, config: Config, *, book: PriceBook, budgets: tuple[BudgetRule, ...], keys: Mapping[str, str]
     ) -> None:
-        """Hold to *config* from the next call on. Who is planned, admitted or in line already stays as it is.
-
-        The state has been told of it before.
-        """
-        self._terms = Terms(config, keys, self._terms.planner.follower(config=config, book=book, budgets=budgets))
+        """Hold to *config* from the next call on, as the state does; who is planned or in line stays as it is."""
+        self.terms = Terms(config, keys, self.terms.planner.follower(config=config, book=book, budgets=budgets))
         self.meters = Meters(config, self.meters)
         self._desk.adopt(budgets)
 
@@ -123,11 +122,11 @@ class Gate:
         Raises:
             ConfigError: there is no such service; the known ones are listed.
         """
-        return self._terms.service(name)
+        return self.terms.service(name)
 
     def key_of(self, service: str) -> str | None:
         """Return the provider key that calls to *service* are sent with; None: the caller's own."""
-        return self._terms.keys.get(service)
+        return self.terms.keys.get(service)
 
     def admit(self, call: Call, *, max_wait_us: int | None = None, cheaper: Cheaper | None = None) -> Admitted:
         """Let *call* go, or raise; may block up to *max_wait_us* (default: the service's ``max_wait``).
@@ -151,16 +150,37 @@ class Gate:
         try:
             commit.wait()
         except BaseException as error:
-            self._abandon(admitted, error)
+            self.abandon(admitted, error)
             raise
         self._publish(answer.events)
         return admitted
 
     async def aadmit(self, call: Call, *, max_wait_us: int | None = None, cheaper: Cheaper | None = None) -> Admitted:
-        wake = asyncio.Event()
-        plan, answer = await self._aask(self._plan(call, max_wait_us, threadsafe_waker(wake), cheaper), cheaper)
+        wake = Wake()
+        plan, answer = await self._aask(self._plan(call, max_wait_us, wake, cheaper), cheaper)
+        return await self._concluded(plan, answer, wake, cheaper)
+
+    def begin_admission(
+        self, call: Call, *, max_wait_us: int | None = None, cheaper: Cheaper | None = None
+    ) -> Leaving | Coroutine[Any, Any, Admitted]:
+        """Ask a state that answers at once, as *aadmit* does.
+
+        A yes may leave once its commit is done: *confirm* it then, or *abandon* it. Anything else is
+        what is left to be awaited, with all that *aadmit* may raise.
+        """
+        wake = Wake()
+        plan, answer = self._ask(self._plan(call, max_wait_us, wake, cheaper), cheaper)
+        if isinstance(answer, Admission):
+            return Leaving(*self._reserve(plan, answer), answer.events)
+        return self._concluded(plan, answer, wake, cheaper)
+
+    def confirm(self, leaving: Leaving) -> None:
+        """Tell of a call that leaves now."""
+        self._publish(leaving.events)
+
+    async def _concluded(self, plan: Plan, answer: _Answer, wake: Wake, cheaper: Cheaper | None) -> Admitted:
         while isinstance(answer, Waiting):
-            await async_turn(answer, wake, self.clock, self._withdraw)
+            await async_turn(answer, wake.event, self.clock, self._withdraw)
             plan, answer = await self._aask(plan, cheaper, answer.slot)
         if isinstance(answer, Refusal):
             events = await self.state.apoll(self.clock.moment())
@@ -170,7 +190,7 @@ class Gate:
         try:
             await commit.done()
         except BaseException as error:
-            self._abandon(admitted, error)
+            self.abandon(admitted, error)
             raise
         self._publish(answer.events)
         return admitted
@@ -182,33 +202,45 @@ class Gate:
         settlement until it can. Should the process die before, the reservation is on record, and
         the next start settles it at its full cost.
         """
-        now = self.clock.moment()
-        cost, version = self._cost(admitted, outcome, now)
-        told = self.state.settle(admitted.admission, outcome, cost, now)
-        settlement, commit, events = self._settled(admitted, outcome, cost, version, told, now)
+        settling = self.begin_settlement(admitted, outcome)
         try:
-            commit.wait()
+            settling.commit.wait()
         except LedgerError as error:
-            _log.warning("call %s is not settled in the ledger: %s", admitted.call.id, error)
-        self.bus.publish(events)
-        return settlement
+            self.conclude(settling, error)
+        else:
+            self.conclude(settling, None)
+        return settling.settlement
 
     async def asettle(self, admitted: Admitted, outcome: Outcome) -> Settlement:
         """The same for tasks. A cancelled caller does not undo it: the ledger has it all the same."""
         now = self.clock.moment()
-        cost, version = self._cost(admitted, outcome, now)
+        cost, version = cost_of(admitted, outcome, now)
         told: tuple[Event, ...] = ()
         try:
             told = await self.state.asettle(admitted.admission, outcome, cost, now)
         finally:
-            settlement, commit, events = self._settled(admitted, outcome, cost, version, told, now)
+            settling = self._settled(admitted, outcome, cost, version, told, now)
+        problem: LedgerError | None = None
         try:
-            await commit.done()
+            await settling.commit.done()
         except LedgerError as error:
-            _log.warning("call %s is not settled in the ledger: %s", admitted.call.id, error)
+            problem = error
         finally:
-            self.bus.publish(events)
-        return settlement
+            self.conclude(settling, problem)
+        return settling.settlement
+
+    def begin_settlement(self, admitted: Admitted, outcome: Outcome) -> Settling:
+        """Settle *admitted* in a state that answers at once; *conclude* it when its commit is done."""
+        now = self.clock.moment()
+        cost, version = cost_of(admitted, outcome, now)
+        told = self.state.settle(admitted.admission, outcome, cost, now)
+        return self._settled(admitted, outcome, cost, version, told, now)
+
+    def conclude(self, settling: Settling, problem: LedgerError | None) -> None:
+        """Tell of a settlement whose commit is over; *problem*: it is not durable, and why."""
+        if problem is not None:
+            _log.warning("call %s is not settled in the ledger: %s", settling.call_id, problem)
+        self.bus.publish(settling.events)
 
     def extend(self, admitted: Admitted, usage: Usage) -> Refusal | None:
         """Hold as much as *usage* for a call under way that has passed its reservation; a refusal: stop it."""
@@ -242,7 +274,7 @@ class Gate:
         self._publish(await self.state.apoll(self.clock.moment()))
 
     def _plan(self, call: Call, max_wait_us: int | None, waker: Callable[[], None], cheaper: Cheaper | None) -> Plan:
-        terms = self._terms
+        terms = self.terms
         terms.require(call)
         return terms.planner.plan(call, self.clock.moment(), max_wait_us=max_wait_us, waker=waker, cheaper=cheaper)
 
@@ -286,7 +318,7 @@ class Gate:
         row = AttemptRefused(call=plan.call, refusal=refusal, cost=plan.request.cost, at=now.wall, waited_us=waited)
         commit = self.ledger.refuse(row)
         self._publish(events)
-        self.bus.publish((CallRefused(call=plan.call, refusal=refusal, at=now.wall),))
+        self.bus.publish((CallRefused(call=plan.call, refusal=refusal, at=now.wall, waited_us=waited),))
         return commit
 
     def _reserve(self, plan: Plan, admission: Admission) -> tuple[Admitted, Commit]:
@@ -317,13 +349,13 @@ class Gate:
     def _withdraw(self, slot: int) -> None:
         self.state.withdraw(slot, self.clock.moment())
 
-    def _abandon(self, admitted: Admitted, error: BaseException) -> None:
+    def abandon(self, admitted: Admitted, error: BaseException) -> None:
         """Undo an admission that did not leave; its row is there all the same, unless the ledger's *error* says no."""
         self.state.cancel(admitted.admission, self.clock.moment())
         if isinstance(error, LedgerError):
             return
         self.ledger.settle(
-            self._row(admitted, Outcome(status="cancelled", verdict="neutral", error="never sent"), NO_USAGE, 0, None)
+            settled_row(admitted, _NEVER_SENT, usage=NO_USAGE, cost=0, version=None, now=self.clock.moment())
         )
 
     def _settled(
@@ -334,12 +366,11 @@ class Gate:
         version: str | None,
         events: tuple[Event, ...],
         now: Moment,
-    ) -> tuple[Settlement, Commit, tuple[Event, ...]]:
+    ) -> Settling:
         """Put a call that the state has settled on record."""
         call = admitted.call
         usage = admitted.call.bound if outcome.usage is None else outcome.usage
-        estimated = outcome.estimated or outcome.usage is None
-        self._terms.planner.learn(call, outcome)
+        self.terms.planner.learn(call, outcome)
         settled = CallSettled(
             call=call,
             status=outcome.status,
@@ -348,45 +379,14 @@ class Gate:
             waited_us=admitted.waited_us,
             duration_us=now.mono - admitted.started.mono,
             at=now.wall,
+            outcome=outcome,
+            reserved=admitted.cost,
         )
         self._record(events)
-        commit = self.ledger.settle(self._row(admitted, outcome, usage, cost, version))
-        return Settlement(usage=usage, cost=cost, estimated=estimated), commit, (*events, settled)
-
-    def _cost(self, admitted: Admitted, outcome: Outcome, now: Moment) -> tuple[int | None, str | None]:
-        """Return what the call cost, and the version of the price that says so."""
-        call, price = admitted.call, admitted.price
-        # A look at a batch is free, and tells what the batch came to, which is not.
-        if outcome.usage is None or not (call.billable or outcome.tier == "batch"):
-            return admitted.cost, version_of(price)
-        if outcome.usage == NO_USAGE and outcome.status != "ok":
-            return 0, version_of(price)  # nothing was delivered, and providers bill by what they deliver
-        model = outcome.model or call.model
-        tier = outcome.tier or call.tier
-        if (model, tier) != (call.model, call.tier):
-            # What is billed counts, not what was asked for; a name nobody knows is priced as asked.
-            price = admitted.book.price(call.service, model, now.wall, tier=tier) or price
-        if outcome.cost is not None and (price is None or not price.is_own):
-            return outcome.cost, BILLED
-        return None if price is None else admitted.book.cost(price, outcome.usage), version_of(price)
-
-    def _row(
-        self, admitted: Admitted, outcome: Outcome, usage: Usage, cost: int | None, version: str | None
-    ) -> AttemptSettled:
-        return AttemptSettled(
-            call_id=admitted.call.id,
-            attempt=admitted.call.attempt,
-            status=outcome.status,
-            usage=usage,
-            cost=cost,
-            price_version=version,
-            estimated=outcome.estimated or outcome.usage is None,
-            http_status=outcome.http_status,
-            error=outcome.error,
-            model=outcome.model,
-            ttft_us=outcome.ttft_us,
-            duration_us=self.clock.moment().mono - admitted.started.mono,
-        )
+        row = settled_row(admitted, outcome, usage=usage, cost=cost, version=version, now=now)
+        commit = self.ledger.settle(row)
+        settlement = Settlement(usage=usage, cost=cost, estimated=settled.estimated)
+        return Settling(call.id, settlement, commit, (*events, settled))
 
     def _publish(self, events: tuple[Event, ...]) -> None:
         if events:

@@ -12,13 +12,14 @@ __all__ = [
     "ANSWER_SIEVES",
     "CREDENTIALS",
     "OURS",
+    "STREAMS",
     "Headers",
     "Sieve",
     "first",
     "forwardable",
     "index_of",
+    "index_of_answer",
     "sieve_without",
-    "trace_of",
 ]
 
 Headers = list[tuple[str, str]]
@@ -30,6 +31,11 @@ _PLAIN_CONNECTION: Final = frozenset({"keep-alive", "close"})
 
 CREDENTIALS: Final = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie")
 """Where callers put what proves who they are to one service, and is no other service's business."""
+
+STREAMS: Final = frozenset(
+    {"text/event-stream", "application/x-ndjson", "application/jsonl", "application/stream+json"}
+)
+"""Content types of answers that come piece by piece."""
 
 _HOP_BY_HOP: Final = frozenset(
     {
@@ -46,7 +52,6 @@ _HOP_BY_HOP: Final = frozenset(
 )
 """RFC 9110, section 7.6.1: these are about one connection and end with it."""
 
-_TRACEPARENT_PARTS: Final = 4
 _REMEMBERED: Final = 1024
 """Header names that are remembered with what is to be done with them: traffic repeats a few for ever."""
 
@@ -108,6 +113,30 @@ def index_of(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     return index
 
 
+class _Telling(dict[str, str]):
+    """Names of headers to those in lower case if we read them in answers; ``''``: we don't."""
+
+    def __missing__(self, name: str) -> str:
+        low = name.lower()
+        read = low if low in _READ or low.startswith(_QUOTAS) else ""
+        if len(self) < _REMEMBERED:
+            self[name] = read
+        return read
+
+
+_READ: Final = frozenset(
+    {"connection", "content-encoding", "content-type", "retry-after", "retry-after-ms", "x-should-retry"}
+)
+_QUOTAS: Final = ("x-ratelimit-", "anthropic-ratelimit-")
+_telling: Final = _Telling()
+
+
+def index_of_answer(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Return *index_of* those of an answer's *headers* that anybody reads."""
+    telling = _telling
+    return index_of([pair for pair in headers if telling[pair[0]]])
+
+
 def forwardable(headers: Iterable[tuple[str, str]], *also: str) -> Headers:
     """Return *headers* without hop-by-hop ones, those that Connection names, ours, and *also* (lower case)."""
     kept = list(headers)
@@ -119,14 +148,3 @@ def forwardable(headers: Iterable[tuple[str, str]], *also: str) -> Headers:
 def first(headers: Iterable[tuple[str, str]], name: str) -> str | None:
     """Return the value of the first header called *name* (lower case)."""
     return next((value for key, value in headers if key.lower() == name), None)
-
-
-def trace_of(index: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """Return trace id and parent span id of a W3C ``traceparent`` header; *index*: see *index_of*."""
-    header = index.get("traceparent")
-    if header is None:
-        return None, None
-    parts = header.split("-")
-    if len(parts) != _TRACEPARENT_PARTS or len(parts[1]) != 32 or len(parts[2]) != 16:  # noqa: PLR2004 - W3C sizes
-        return None, None
-    return parts[1], parts[2]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from switchgear.errors import ConfigError
 from switchgear.governor.headers import OURS, sieve_without
-from switchgear.money import to_usd
+from switchgear.money import usd_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,15 +20,12 @@ if TYPE_CHECKING:
 __all__ = ["added_headers", "auth_headers", "outgoing_headers"]
 
 
-def outgoing_headers(
-    asked: Asked, index: Mapping[str, str], body: bytes, *, facts: RequestFacts, auth: Headers
-) -> Headers:
-    """Return the headers of the caller as they go on.
+def outgoing_headers(asked: Asked, index: Mapping[str, str], *, facts: RequestFacts, auth: Headers) -> Headers:
+    """Return the headers of the caller as they go on; of a body that is here, the length is not among them.
 
     Args:
         asked: the request as the caller made it.
         index: its headers by name.
-        body: the body that is sent.
         facts: what the request says.
         auth: what proves who we are, in place of what the caller has put there; empty: that passes.
     """
@@ -42,10 +39,7 @@ def outgoing_headers(
     out = sieve_without(*drop)(asked.headers, index)
     if facts.adds_usage:
         out.append(("accept-encoding", "identity"))
-    out += auth
-    if not asked.unread and (asked.body or "content-length" in index):
-        out.append(("content-length", str(len(body))))
-    return out
+    return [*out, *auth]
 
 
 def auth_headers(key: str | None, *, service: str, config: ServiceConfig, dialect: Dialect, asked: Asked) -> Headers:
@@ -74,5 +68,5 @@ def added_headers(admitted: Admitted, settlement: Settlement | None) -> Headers:
     if admitted.call.degraded_from is not None:
         headers.append((f"{OURS}degraded-from", admitted.call.degraded_from))
     if settlement is not None and settlement.cost is not None:
-        headers.append((f"{OURS}cost-usd", f"{to_usd(settlement.cost):f}"))
+        headers.append((f"{OURS}cost-usd", usd_text(settlement.cost)))
     return headers

@@ -136,7 +136,7 @@ class Reloader:
 
 def _fixed(old: Config, new: Config) -> Iterator[Problem]:
     """Yield the keys of *new* that can't change while the process runs."""
-    for section in ("server", "ledger", "state"):
+    for section in ("server", "ledger", "state", "runner"):
         before, after = getattr(old, section), getattr(new, section)
         for key in type(after).model_fields:
             if (section, key) not in _LIVE and getattr(before, key) != getattr(after, key):

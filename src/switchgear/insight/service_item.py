@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -19,7 +19,7 @@ class ServiceItem(msgspec.Struct, frozen=True, kw_only=True):
     """A service; *path* is where the gateway serves it."""
 
     name: str
-    kind: Literal["openai", "anthropic", "http"]
+    kind: str
     provider: str
     critical: bool
     path: str

@@ -110,6 +110,9 @@ class TrailLedger(Protocol):
     def following(self, last: int, *, kind: str | None = None, limit: int = 100) -> Sequence[EventRow]:
         """Return the entries after the one with the id *last*, in order."""
 
+    def about(self, kind: str, subject: str, *, limit: int) -> Sequence[EventRow]:
+        """Return the newest entries of *kind* about *subject*, newest first."""
+
     def newest_each(self, kind: str) -> Sequence[EventRow]:
         """Return the newest entry of *kind* about each subject, oldest first."""
 

@@ -109,6 +109,7 @@ def _share(name: str | None, rows: Iterable[Totals]) -> TokenShare:
         refused=sums["refused"],
         input_tokens=sums["input_tokens"],
         output_tokens=sums["output_tokens"],
+        cache_read_tokens=sums["cache_read_tokens"],
         cost_usd=to_usd(sums["cost"]),
         unpriced=sums["unpriced"],
         estimated=sums["estimated"],

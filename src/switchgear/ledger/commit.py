@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -30,7 +31,7 @@ class Batch:
         self.queued = False  # it takes no more records
         self._lock: Final = threading.Lock()
         self._over: Final = threading.Event()
-        self._tasks: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+        self._tasks: dict[asyncio.AbstractEventLoop, list[Callable[[], None]]] = {}
 
     def add(self, record: Record) -> Commit:
         """Append *record*; the writer's lock is held."""
@@ -46,13 +47,13 @@ class Batch:
             self._over.set()
             tasks, self._tasks = self._tasks, {}
         here = asyncio._get_running_loop()  # noqa: SLF001 - documented, and needs no exception where there is none
-        for loop, futures in tasks.items():
+        for loop, told in tasks.items():
             if loop is here:
-                _wake(futures)
+                _tell(told)
                 continue
             # The loop may be gone, and with it all who waited there.
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(_wake, futures)
+                loop.call_soon_threadsafe(_tell, told)
 
     def wait(self, timeout: float | None) -> bool:
         """Block until it is over; False if *timeout* seconds went by before."""
@@ -66,11 +67,20 @@ class Batch:
         """Wait until it is over, without blocking the loop."""
         loop = asyncio.get_running_loop()
         future = loop.create_future()
+        if self.tell(loop, functools.partial(_wake, future)):
+            await future
+
+    def tell(self, loop: asyncio.AbstractEventLoop, told: Callable[[], None]) -> bool:
+        """Have *told* called on *loop* when it is over; False: it is over."""
         with self._lock:
             if self._over.is_set():
-                return
-            self._tasks.setdefault(loop, []).append(future)
-        await future
+                return False
+            known = self._tasks.get(loop)
+            if known is None:
+                self._tasks[loop] = [told]
+            else:
+                known.append(told)
+            return True
 
 
 class Commit:
@@ -108,14 +118,31 @@ class Commit:
         await self._batch.over()
         self._check()
 
+    def then(self, told: Callable[[], None]) -> None:
+        """Call *told* on the running loop, once, as soon as *problem* tells what has come of the record.
+
+        It must not raise: others are told after it.
+        """
+        if not self._batch.tell(asyncio.get_running_loop(), told):
+            told()
+
+    @property
+    def problem(self) -> LedgerError | None:
+        """Why the record is not durable, once that is over."""
+        return self._batch.problems.get(self._index)
+
     def _check(self) -> None:
-        error = self._batch.problems.get(self._index)
+        error = self.problem
         if error is not None:
             # Many may wait for one batch, so each raises an error of its own.
             raise LedgerError(*error.args) from error
 
 
-def _wake(futures: list[asyncio.Future[None]]) -> None:
-    for future in futures:
-        if not future.done():
-            future.set_result(None)
+def _tell(told: list[Callable[[], None]]) -> None:
+    for one in told:
+        one()
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -23,6 +23,7 @@ KINDS: Final[Mapping[str, str]] = {
     "attempts_imported": "attempts were added from a file",
     "attempts_pruned": "attempts older than is kept were deleted",
     "breaker_changed": "a circuit breaker went from one state to another",
+    "breaker_ordered": "an operator forced a circuit breaker open, closed or reset it",
     "budget_changed": "a budget was given another limit",
     "budget_crossed": "a budget's spending passed a threshold",
     "budget_history_short": "calls that a budget counts are no longer kept, so its past is not whole",
@@ -104,6 +105,12 @@ class TrailReader:
         """Return the newest entry of *kind*, None if there is none."""
         found = self.page(kind=kind, limit=1).items
         return found[0] if found else None
+
+    def about(self, kind: str, subject: str, *, limit: int) -> tuple[EventRow, ...]:
+        """Return the newest *limit* entries of *kind* about *subject*, newest first."""
+        query = _of_kind(kind).where(events.c.subject == subject).order_by(events.c.id.desc()).limit(limit)
+        with reading(self._engine) as connection:
+            return tuple(map(_row, connection.execute(query).mappings()))
 
     def newest_each(self, kind: str) -> tuple[EventRow, ...]:
         """Return the newest entry of *kind* about each subject, oldest first."""

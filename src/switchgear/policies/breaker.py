@@ -27,13 +27,29 @@ from switchgear.policies.breaker_window import CountWindow, TimeWindow
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Breaker", "BreakerRule", "Change", "Judgement", "Permit", "Rejection", "RetryAfter"]
+__all__ = ["Breaker", "BreakerOrder", "BreakerRule", "Change", "Judgement", "Permit", "Rejection", "RetryAfter", "told"]
 
 Judgement = Verdict | Literal["throttled"]
 """What a result says. ``throttled``: the service is well and asks to be left alone for a while."""
 
 RetryAfter = Literal["honor", "extend", "ignore"]
 """What a service's Retry-After does: opens the circuit, only lengthens an opening, or nothing."""
+
+
+BreakerOrder = Literal["open", "close", "reset"]
+"""What an operator may say: reject every call; guard again, with nothing held against the service; be as when new."""
+
+_ORDERS: Final[dict[BreakerOrder, tuple[CircuitName, str]]] = {
+    "open": ("forced_open", "forced open by hand"),
+    "close": ("closed", "closed by hand"),
+    "reset": ("closed", "reset by hand"),
+}
+
+
+def told(order: BreakerOrder, note: str = "") -> tuple[CircuitName, str]:
+    """Return the state that *order* leads to, and why, as a sentence; *note*: what the operator says to it."""
+    new, words = _ORDERS[order]
+    return new, f"{words}: {note}" if note else words
 
 
 class BreakerRule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -210,6 +226,10 @@ class Breaker:
         self.until = until
         self.opened_times = opened_times
 
+    def remember_forced(self, reason: str) -> None:
+        """Start forced open: that is how an operator left it when the last process ended."""
+        self._go("forced_open", reason)
+
     def reconfigure(self, rule: BreakerRule) -> None:
         """Hold to *rule* from the next result on. The state, when it ends, and trial calls stay as they are.
 
@@ -222,11 +242,11 @@ class Breaker:
 
     def force_open(self) -> Change | None:
         """Reject every call until somebody says otherwise."""
-        return self._set("forced_open", "forced open by hand")
+        return self.obey("open")
 
     def force_closed(self) -> Change | None:
         """Close now, with nothing held against the service; from then on it is guarded as ever."""
-        return self._set("closed", "closed by hand")
+        return self.obey("close")
 
     def disable(self) -> Change | None:
         """Let every call through and record nothing."""
@@ -238,8 +258,13 @@ class Breaker:
 
     def reset(self) -> Change | None:
         """Be as when new: closed, nothing counted."""
-        self.rejected = 0
-        return self._set("closed", "reset by hand")
+        return self.obey("reset")
+
+    def obey(self, order: BreakerOrder, note: str = "") -> Change | None:
+        """Do what an operator says; *note* is why."""
+        if order == "reset":
+            self.rejected = 0
+        return self._set(*told(order, note))
 
     def _set(self, new: CircuitName, reason: str) -> Change | None:
         change = None

@@ -20,7 +20,7 @@ Called outside a runner, layers and pipelines are the functions themselves. See 
 
 from __future__ import annotations
 
-from switchgear.runner.current import LayerContext, artefact, log, progress, running_layer
+from switchgear.runner.current import LayerContext, artefact, governor, log, progress, running_layer
 from switchgear.runner.faults import LayerFailed, NoSuchRun, RunConflict, RunnerError
 from switchgear.runner.layers import Layer, OnRefused, SkippedLayer, layer
 from switchgear.runner.pipelines import Pipeline, pipeline, pipeline_at
@@ -64,6 +64,7 @@ __all__ = [
     "Schedule",
     "SkippedLayer",
     "artefact",
+    "governor",
     "layer",
     "log",
     "pipeline",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from switchgear.clients.governor import Governor
     from switchgear.runner.layers import Layer
     from switchgear.runner.views import Artefact
 
@@ -19,6 +20,7 @@ __all__ = [
     "LayerContext",
     "RunningSession",
     "artefact",
+    "governor",
     "in_layer",
     "in_run",
     "log",
@@ -69,6 +71,9 @@ class LayerContext(Protocol):
 class RunningSession(Protocol):
     """A run under way, as its layers know it."""
 
+    @property
+    def governor(self) -> Governor: ...
+
     def perform(self, layer: Layer[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> object: ...
 
 
@@ -79,6 +84,19 @@ _layer: Final[ContextVar[LayerContext | None]] = ContextVar("switchgear_layer", 
 def running_session() -> RunningSession | None:
     """Return the run that a call of a layer belongs to; None outside runs, and inside a layer."""
     return _session.get() if _layer.get() is None else None
+
+
+def governor() -> Governor:
+    """Return the governor of the runner that executes the run here: what its layers make their calls through.
+
+    Raises:
+        RunnerError: no run is executed here. Tests hand their layers a client of their own.
+    """
+    session = _session.get()
+    if session is None:
+        msg = "no run is executed here, so there is no governor of one"
+        raise RunnerError(msg)
+    return session.governor
 
 
 def running_layer() -> LayerContext | None:

@@ -24,16 +24,12 @@ class Ending:
         values: what is set in its row; None: it is not this worker's any more.
         text: what its log says.
         parks: it can go on from here, so for DBOS it has not ended.
-        error: what DBOS has on record as its error.
     """
 
-    def __init__(
-        self, values: dict[str, Any] | None, text: str, *, parks: bool = False, error: Exception | None = None
-    ) -> None:
+    def __init__(self, values: dict[str, Any] | None, text: str, *, parks: bool = False) -> None:
         self.values: Final = values
         self.text: Final = text
         self.parks: Final = parks
-        self.error: Final = error
 
 
 def ending_of(session: Session, error: BaseException | None, result: object = None) -> Ending:
@@ -76,11 +72,8 @@ def _failed(error: BaseException, now: int) -> Ending:
     first = _first(error)
     told = str(first) if isinstance(first, LayerFailed) else f"{type(first).__name__}: {first}"
     told = told[:_LONGEST]
-    return Ending(
-        {"status": "failed", "ended_at": now, "error": told, "output": None},
-        f"it failed: {told}",
-        error=RunnerError(told),
-    )
+    values = {"status": "failed", "ended_at": now, "error": told, "output": None}
+    return Ending(values, f"it failed: {told}")
 
 
 def _first(error: BaseException) -> BaseException:

@@ -21,8 +21,20 @@ __all__ = ["Engine", "Executor"]
 _VERSION: Final = "switchgear-1"
 """DBOS would take a hash of the functions' source, and strand runs whenever a line of it changes."""
 
+_QUEUE: Final = "switchgear"
+_LOOK: Final = 0.2
+"""Seconds between two looks of DBOS at what is to go on; its own queue waits for a second."""
+
 _ONE: Final = threading.Lock()
 """DBOS is one to a process."""
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    """Leave out that a parked execution has ended: DBOS calls that an error."""
+    from dbos import error
+
+    raised = record.exc_info[1] if record.exc_info else None
+    return not isinstance(raised, error.DBOSAwaitedWorkflowCancelledError)
 
 
 class Executor(Protocol):
@@ -64,7 +76,7 @@ class Engine:
             msg = "there is a runner in this process already"
             raise RunnerError(msg)
         try:
-            logging.getLogger("dbos").setLevel(logging.ERROR)
+            logging.getLogger("dbos").addFilter(_worth_telling)
             DBOS(
                 config={
                     "name": "switchgear",
@@ -128,6 +140,7 @@ class Engine:
     def _launch(self, dbos: type[DBOS]) -> None:
         try:
             dbos.launch()
+            dbos.register_queue(_QUEUE, polling_interval_sec=_LOOK)
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
             self._failed = error
 
@@ -136,7 +149,7 @@ class Engine:
 
         known = DBOS.get_workflow_status(row.workflow)
         if known is not None:
-            DBOS.resume_workflow(row.workflow)
+            DBOS.resume_workflow(row.workflow, queue_name=_QUEUE)
             return
         start = self._start_async if is_async else self._start_sync
         if start is None:
@@ -144,7 +157,7 @@ class Engine:
             raise RunnerError(msg)
         if row.forked_from is not None and DBOS.get_workflow_status(row.forked_from) is not None:
             with SetWorkflowID(row.workflow):
-                DBOS.fork_workflow(row.forked_from, row.fork_step or 1)
+                DBOS.fork_workflow(row.forked_from, row.fork_step or 1, queue_name=_QUEUE)
             return
         with SetWorkflowID(row.workflow):
             DBOS.start_workflow(start, row.run)

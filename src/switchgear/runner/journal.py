@@ -54,6 +54,12 @@ class Journal:
         msg = f"the log of run {run!r} is written to by too many at once"
         raise RunnerError(msg)
 
+    def last(self, run: str) -> int:
+        """Return the number of the last line of *run*; 0: it has none."""
+        query = select(func.coalesce(func.max(lines.c.number), 0)).where(lines.c.run == run)
+        with reading(self._engine) as connection:
+            return int(connection.execute(query).scalar_one())
+
     def read(self, run: str, *, after: int = 0, limit: int = 500) -> LogPage:
         """Return the lines of *run* whose number is above *after*, in order.
 

@@ -160,6 +160,21 @@ class Runner:
         found = self._submit(pipeline, inputs, jobs=job, priority=priority, budget_usd=budget_usd, run=run)
         return found[0]
 
+    def submit_arguments(
+        self,
+        pipeline: str | Pipeline[..., Any],
+        arguments: Mapping[str, object],
+        *,
+        job: str | None = None,
+        priority: int = 0,
+        budget_usd: Decimal | int | str | None = None,
+        run: str | None = None,
+    ) -> str:
+        """Do as *submit*, with the pipeline's *arguments* by name as plain JSON, as they come from elsewhere."""
+        inputs = [((), arguments)]
+        found = self._submit(pipeline, inputs, jobs=job, priority=priority, budget_usd=budget_usd, run=run)
+        return found[0]
+
     def submit_many(
         self,
         pipeline: str | Pipeline[..., Any],
@@ -207,6 +222,10 @@ class Runner:
             NoSuchRun: there is none.
         """
         return self._shop.journal.read(run, after=after, limit=limit)
+
+    def last_line(self, run: str) -> int:
+        """Return the number of the last line of the log of *run*; 0: there is none."""
+        return self._shop.journal.last(run)
 
     def artefact(self, run: str, name: str) -> tuple[Artefact, Path]:
         """Return what is known of file *name* of *run*, and where it is.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from switchgear.calls import Attribution
+    from switchgear.clients.governor import Governor
     from switchgear.runner.layers import Layer
     from switchgear.runner.pipelines import Pipeline
     from switchgear.runner.store import RunRow
@@ -60,6 +61,11 @@ class Session:
         self.shop: Final = shop
         self.stopping: Stopped | None = None
         self.stopped: Final = threading.Event()
+
+    @property
+    def governor(self) -> Governor:
+        """What its calls go through."""
+        return self.shop.governor
 
     def arguments(self) -> dict[str, Any]:
         """Return what the pipeline is called with."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -33,11 +34,16 @@ class RunWatch:
             self._shop.count(run)
         view = self._shop.store.view(run)
         to_come = self._layers_of((view.pipeline,)).get(view.pipeline)
-        if view.ended or to_come is None:
+        if view.status == "ok" or to_come is None:
             return msgspec.structs.replace(view, layers_total=len(view.layers) if view.status == "ok" else None)
-        begun = [layer.layer for layer in view.layers]
-        missing = [LayerView(layer=name, status="waiting") for name in to_come if name not in begun]
-        layers = (*view.layers, *missing)
+        begun = Counter(layer.layer for layer in view.layers)
+        rest = []
+        for name in to_come:
+            if begun[name]:
+                begun[name] -= 1
+            else:
+                rest.append(LayerView(layer=name, status="waiting"))
+        layers = (*view.layers, *rest)
         return msgspec.structs.replace(view, layers=layers, layers_total=len(layers))
 
     def page(

@@ -149,8 +149,10 @@ class Worker:
     def _leave(self, session: Session, ending: Ending) -> None:
         """Put on record how an execution ended.
 
+        For DBOS a run that failed has ended as one that ended well: what is kept of its layers is the same.
+
         Raises:
-            BaseException: what DBOS is to know of it.
+            BaseException: it is parked.
         """
         run, shop = session.run, self._shop
         try:
@@ -158,8 +160,10 @@ class Worker:
             if ending.parks and ending.values is not None:
                 # First DBOS, then the record: nobody can resume it before it is parked.
                 self._engine.park(session.row.workflow)
-            if ending.values is not None and self._queue.leave(run, ending.values):
+            if ending.values is not None and run in self._queue.claimed():
+                # The last line first: who sees that a run has ended has all of its log.
                 shop.say(run, ending.text)
+                self._queue.leave(run, ending.values)
         finally:
             shop.let_go(run)
             self._sessions.pop(run, None)
@@ -167,8 +171,6 @@ class Worker:
             self.look()
         if ending.parks:
             raise self._engine.parked(session.row.workflow)
-        if ending.error is not None:
-            raise ending.error
 
     def _keep(self) -> None:
         while self._claiming:

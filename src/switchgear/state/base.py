@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from switchgear.calls import Outcome
     from switchgear.clock import Moment
+    from switchgear.policies.breaker import BreakerOrder
     from switchgear.policies.budget import BudgetRule
     from switchgear.policies.limit_rule import LimitRule
     from switchgear.state.explanation import Explanation
@@ -306,6 +307,12 @@ class State(Protocol):
 
         Raises:
             KeyError: there is no such budget.
+        """
+
+    def set_breaker(self, service: str, order: BreakerOrder, note: str, now: Moment) -> CircuitName:
+        """Do what an operator says about the breaker of *service*; *note* is why. Return the state until now.
+
+        Results of calls under way say nothing. *poll* returns the event of it. KeyError: no such service.
         """
 
     def set_scope(self, scope: str, rules: Sequence[LimitRule], now: Moment) -> None:

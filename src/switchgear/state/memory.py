@@ -12,7 +12,6 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Final
 
 from switchgear.calls import Refusal
-from switchgear.clock import micros
 from switchgear.locks import Inside, patiently
 from switchgear.policies.limiter import Grant, LimitDenial, Queued
 from switchgear.state import refusals
@@ -32,8 +31,8 @@ if TYPE_CHECKING:
 
     from switchgear.calls import Outcome
     from switchgear.clock import Moment
-    from switchgear.events import Event
-    from switchgear.policies.breaker import Change
+    from switchgear.events import CircuitName, Event
+    from switchgear.policies.breaker import BreakerOrder, Change
     from switchgear.policies.budget import BudgetRule
     from switchgear.policies.limiter import LimitRule
     from switchgear.state.base import AdmissionRequest, BreakerView, BudgetView, History, LimitView
@@ -112,6 +111,16 @@ class MemoryState(MemoryBudgets, Twins):
         with self._inside:
             held = self._held.get(admission.number)
             return None if held is None else self._accounts.extend(admission.service, held.holds, cost, tokens, now)
+
+    def set_breaker(self, service: str, order: BreakerOrder, note: str, now: Moment) -> CircuitName:
+        if service not in self._shown:
+            raise KeyError(service)
+        its = self._services[service]
+        with self._inside:
+            self._note(service, its, its.breaker.poll(now.mono), now)
+            old = its.breaker.state
+            self._note(service, its, its.breaker.obey(order, note), now)
+            return old
 
     def set_scope(self, scope: str, rules: Sequence[LimitRule], now: Moment) -> None:
         with self._inside:
@@ -254,7 +263,7 @@ class MemoryState(MemoryBudgets, Twins):
         if held is None:
             return None
         tokens = held.tokens if outcome.usage is None else outcome.usage.tokens
-        self._settle_limits(held, tokens, outcome, now)
+        held.settle_limits(tokens, outcome, now)
         for limiter, grant in held.scoped:
             limiter.settle(grant, tokens, now)
             self._woken += wakers_of((limiter,))
@@ -321,17 +330,6 @@ class MemoryState(MemoryBudgets, Twins):
             held.shadow, told = meet(held.service.shadow, request, now)
             self._events += told
         self._events += self._accounts.shade(request.service, now)
-
-    @staticmethod
-    def _settle_limits(held: Held, tokens: int, outcome: Outcome, now: Moment) -> None:
-        limiter = held.service.limiter
-        limiter.settle(held.grant, tokens, now)
-        if held.shadow is not None and held.service.shadow is not None:
-            held.service.shadow.limiter.settle(held.shadow, tokens, now)
-        if outcome.quotas:
-            limiter.observe(outcome.quotas, now)
-        if outcome.retry_after is not None and outcome.verdict == "failure":
-            limiter.pause_until(now.mono + micros(outcome.retry_after), now)
 
     def _give_back(self, service: Service, place: Grant | Queued, now: Moment, stand: Stand | None) -> None:
         if stand is not None:

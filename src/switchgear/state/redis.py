@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from switchgear.calls import Outcome, Refusal
     from switchgear.clock import Clock
-    from switchgear.events import BudgetCrossed, Event
+    from switchgear.events import BudgetCrossed, CircuitName, Event
+    from switchgear.policies.breaker import BreakerOrder
     from switchgear.policies.budget import BudgetRule
     from switchgear.policies.limit_rule import LimitRule
     from switchgear.state.base import (
@@ -161,11 +162,12 @@ class RedisState:
         return explanation_of(answer, request, self._session.rules, self._started.wall)
 
     def set_limit(self, budget: str, limit: int, now: Moment) -> tuple[int, tuple[BudgetCrossed, ...]]:
-        if limit > EXACT:
-            msg = "this limit is larger than a shared state can count exactly (9,007,199 USD)"
-            raise ValueError(msg)
         changed: tuple[int, tuple[BudgetCrossed, ...]] = self._run(self._session.set_limit(budget, limit, now))
         return changed
+
+    def set_breaker(self, service: str, order: BreakerOrder, note: str, now: Moment) -> CircuitName:
+        old: CircuitName = self._run(self._session.set_breaker(service, order, note, now))
+        return old
 
     def set_scope(self, scope: str, rules: Sequence[LimitRule], now: Moment) -> None:
         self._session.rules.set_scope(scope, rules)
@@ -382,8 +384,6 @@ class RedisState:
     def _keep_up(self) -> None:
         self._run(self._session.renew(self._clock.moment()))
         self._tell_late()
-
-    # Looking and checking ---------------------------------------------------------------------
 
     def _polls(self, now: Moment) -> bool:
         """Whether it is time to look at the circuits again: whoever only wants events does not pay a round trip."""

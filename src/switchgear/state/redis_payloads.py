@@ -13,12 +13,14 @@ import msgspec
 
 from switchgear.calls import Quota
 from switchgear.clock import Moment, micros
+from switchgear.policies.breaker import told
 from switchgear.state.base import Account, AdmissionRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from switchgear.clock import Clock
+    from switchgear.policies.breaker import BreakerOrder
     from switchgear.state.base import History
     from switchgear.state.redis_link import Stale
     from switchgear.state.redis_replies import Reply
@@ -208,6 +210,12 @@ class Payloads:
         marks = msgspec.structs.replace(self.rules.budgets[budget], limit=limit).marks
         return self._ask("set_limit", at, limit=limit, marks=marks, accounts=self._accounts((Account(budget),), at))
 
+    def breaker(self, service: str, order: BreakerOrder, note: str, at: Moment) -> Ask:
+        """Tell what an operator says about the circuit of *service*."""
+        new, reason = told(order, note)
+        rules = self.rules.service(service)
+        return self._ask("set_breaker", at, service=rules, order=order, new=new, reason=reason)
+
     def renewal(self, at: Moment) -> Ask:
         """Prolong the lease."""
         return self._ask("renew", at)
@@ -306,12 +314,13 @@ def _remembered(history: History, rules: Rules) -> dict[str, Any]:
         "breakers": [
             {
                 "service": past.service,
+                "state": "forced_open" if past.state == "forced_open" else "open",
                 "at": past.at,
                 "till": 0 if past.until is None else past.until,
                 "opened": past.opened_times,
                 "reason": past.reason,
             }
             for past in history.breakers
-            if past.state in {"open", "half_open"}
+            if past.state in {"open", "half_open", "forced_open"}
         ],
     }

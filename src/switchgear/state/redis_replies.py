@@ -9,7 +9,7 @@ import msgspec
 
 from switchgear.calls import Unit
 from switchgear.clock import Moment
-from switchgear.events import BreakerChanged, BudgetCrossed, ShadowExceeded
+from switchgear.events import BreakerChanged, BudgetCrossed, CircuitName, ShadowExceeded
 from switchgear.policies.breaker import Breaker, Rejection
 from switchgear.policies.budget_refusal import BudgetDenial, over_budget
 from switchgear.policies.limit_rule import LimitDenial, LimitRule
@@ -62,7 +62,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     place: str = ""
     go_at: int = 0
     standing: bool = False
-    state: str = "closed"
+    state: CircuitName = "closed"
     reason: str = ""
     failures: int = 0
     budget: str = ""
@@ -184,7 +184,7 @@ def refusal_of(service: str, reply: Reply, rules: Rules) -> Refusal:
     breaker = Breaker(rules.rules_of(service).breaker)
     breaker.failures = reply.failures
     ready_at = _known(reply.ready_at)
-    breaker.state = "half_open" if ready_at is None else "open"
+    breaker.state = reply.state
     return refusals.breaker_open(service, Rejection(ready_at=ready_at, reason=reply.reason), breaker, now)
 
 

@@ -24,6 +24,7 @@ from switchgear.state.base import Admission, Waiting
 from switchgear.state.redis_link import Stale
 from switchgear.state.redis_payloads import Ask, Finish, Held, Payloads
 from switchgear.state.redis_replies import crossings_of, events_of, refusal_of
+from switchgear.state.redis_rules import EXACT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from switchgear.calls import Outcome, Refusal
     from switchgear.clock import Clock, Moment
     from switchgear.events import Event
+    from switchgear.policies.breaker import BreakerOrder
     from switchgear.state.base import AdmissionRequest, History
     from switchgear.state.redis_explained import Answer
     from switchgear.state.redis_replies import Reply
@@ -170,9 +172,23 @@ class Session:
         return answer
 
     def set_limit(self, budget: str, limit: int, now: Moment) -> Steps:
-        """Give a budget another limit; see *State.set_limit*."""
+        """Give a budget another limit; see *State.set_limit*.
+
+        Raises:
+            ValueError: the limit is too large to be counted exactly.
+        """
+        if limit > EXACT:
+            msg = "this limit is larger than a shared state can count exactly (9,007,199 USD)"
+            raise ValueError(msg)
         reply: Reply = yield from self._step(lambda at: self._say.limit(budget, limit, at), now)
         return reply.old, crossings_of(reply.crossings)
+
+    def set_breaker(self, service: str, order: BreakerOrder, note: str, now: Moment) -> Steps:
+        """Do what an operator says about a circuit; see *State.set_breaker*."""
+        if service not in self.rules.services:
+            raise KeyError(service)
+        reply: Reply = yield from self._step(lambda at: self._say.breaker(service, order, note, at), now)
+        return reply.state
 
     def poll(self, now: Moment) -> Steps:
         """Let time take its effect on open circuits."""

@@ -63,10 +63,13 @@ class Service:
         return views if self.shadow is None else views + limit_views(name, self.shadow.limiter, now, self.shadow)
 
     def remember(self, memory: PastBreaker, now: Moment) -> None:
-        """Start with the circuit open if that is how it was left."""
+        """Start with the circuit open, or forced open, if that is how it was left."""
         if memory.state in {"open", "half_open"}:
             until = now.mono if memory.until is None else now.mono - (now.wall - memory.until)
             self.breaker.remember(until=until, opened_times=memory.opened_times, reason=memory.reason)
+            self.since = memory.at
+        elif memory.state == "forced_open":
+            self.breaker.remember_forced(memory.reason)
             self.since = memory.at
 
 

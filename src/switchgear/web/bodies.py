@@ -17,8 +17,8 @@ _MOST: Final = 64 * 1024
 Body = TypeVar("Body", bound=msgspec.Struct)
 
 
-async def read_json(request: Request, kind: type[Body]) -> Body:
-    """Return the request's JSON as *kind*, whose struct forbids unknown fields.
+async def read_json(request: Request, kind: type[Body], *, most: int = _MOST) -> Body:
+    """Return the request's JSON, of at most *most* bytes, as *kind*, whose struct forbids unknown fields.
 
     Raises:
         Problem: 413, 415, or 400 that says which field is wrong.
@@ -26,7 +26,7 @@ async def read_json(request: Request, kind: type[Body]) -> Body:
     if _type(request) != "application/json":
         raise Problem(415, "Send application/json.")
     try:
-        return msgspec.json.decode(await _bytes(request), type=kind)
+        return msgspec.json.decode(await _bytes(request, most), type=kind)
     except msgspec.DecodeError as error:
         valid = list(kind.__struct_fields__)
         raise Problem(400, f"The body is not valid: {error}. Valid keys: {', '.join(valid)}.", valid=valid) from None
@@ -56,12 +56,12 @@ def _type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def _bytes(request: Request) -> bytes:
+async def _bytes(request: Request, most: int = _MOST) -> bytes:
     pieces: list[bytes] = []
     size = 0
     async for piece in request.stream():
         size += len(piece)
-        if size > _MOST:
-            raise Problem(413, f"A body here has at most {_MOST:,} bytes.")
+        if size > most:
+            raise Problem(413, f"A body here has at most {most:,} bytes.")
         pieces.append(piece)
     return b"".join(pieces)

@@ -15,6 +15,8 @@ from switchgear.events import ConfigChanged
 from switchgear.governor.gate import Gate
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.insight.sources import CostLedger
+from switchgear.runner import Runner
+from switchgear.web.applications import ApplicationDesk
 from switchgear.web.auth.sign_in import SignIn
 from switchgear.web.commands import Commands
 
@@ -47,6 +49,8 @@ class WebDeps(msgspec.Struct, kw_only=True):
         process: what there is to say of the process that answers.
         commands: what people may change; None: this dashboard only reads.
         alerts: who looks after alerts; None: this process does not.
+        runner: who runs pipelines; None: nobody does here.
+        applications: who keeps application records; None: nobody does.
         sign_in: who asks those for a password that come here; None: nobody does.
     """
 
@@ -63,6 +67,8 @@ class WebDeps(msgspec.Struct, kw_only=True):
     process: ProcessFacts = ProcessFacts()
     commands: Commands | None = None
     alerts: AlertDesk | None = None
+    runner: Runner | None = None
+    applications: ApplicationDesk | None = None
     sign_in: SignIn | None = None
 
     @property

@@ -16,6 +16,7 @@ from switchgear.money import format_usd, to_nano
 __all__ = [
     "NOT_APPLICABLE",
     "Times",
+    "counted",
     "duration",
     "micros_as_ms",
     "milliseconds",
@@ -50,6 +51,11 @@ def tokens(count: int | None) -> str:
             scaled = Decimal(count) / size
             return f"{scaled:.1f}{unit}" if scaled < Decimal("9.95") else f"{scaled:.0f}{unit}"
     return f"{count:,}"
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number of things: ``1 call``, ``1,204 calls``."""
+    return f"{number:,}{_NBSP}{thing}" + ("" if number == 1 else "s")
 
 
 def per_cent(value: float | None) -> str:
@@ -137,6 +143,12 @@ class Times:
         """Return ``27 Nov, 16:40``."""
         local = self._local(instant)
         return self._tag(local, f"{local.day} {local:%b, %H:%M}")
+
+    def day(self, instant: dt.datetime | int) -> Markup:
+        """Return ``27 Nov 2026``; of another time than midnight, which is what a date alone is kept as, ``16:40``."""
+        local = self._local(instant)
+        text = f"{local.day} {local:%b %Y}"
+        return self._tag(local, text if local.time() == dt.time() else f"{text}, {local:%H:%M}")
 
     def hour(self, instant: dt.datetime | int) -> str:
         """Return ``13:00``."""

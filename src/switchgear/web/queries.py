@@ -87,12 +87,14 @@ def read_query(request: Request, model: type[Query]) -> Query:
     """Return the request's query as *model*. Empty values, as forms send them, are not there.
 
     Raises:
-        Problem: 400; an unknown key or value, or a key given twice.
+        Problem: 400; an unknown key or value, a key given twice, or a NUL.
     """
     given: dict[str, str] = {}
     for key, value in request.query_params.multi_items():
         if key in given:
             raise Problem(400, f"{key}: given twice.", key=key)
+        if "\0" in value:
+            raise Problem(400, f"{key}: a NUL is in no name, and PostgreSQL does not look for one.", key=key)
         if value:
             given[key] = value
     try:

@@ -27,6 +27,7 @@ _NAV: Final = (
     ("/budgets", "Budgets"),
     ("/usage", "Usage"),
     ("/calls", "Calls"),
+    ("/runs", "Runs"),
     ("/alerts", "Alerts"),
 )
 
@@ -61,6 +62,7 @@ class Pages:
             share=formats.share,
             milliseconds=formats.milliseconds,
             micros=formats.micros_as_ms,
+            counted=formats.counted,
             duration=formats.duration,
             breaker_badge=words.breaker_badge,
             breaker_story=words.breaker_story,
@@ -76,7 +78,10 @@ class Pages:
             version=deps.version,
             health_words=words.HEALTH_WORDS,
             budget_words=words.BUDGET_WORDS,
+            application_words=words.APPLICATION_WORDS,
             severity_words=words.SEVERITY_WORDS,
+            run_words=words.RUN_WORDS,
+            layer_words=words.LAYER_WORDS,
         )
         self._environment.globals["parts"] = self._environment.get_template("parts.html").module
 

@@ -22,6 +22,7 @@ _PROBLEMS: Final = {
     401: "Sign in",
     403: "Not from here, or not by you",
     404: "Nothing of that name",
+    409: "Not in the state that it is in",
     413: "More than a body here may have",
     415: "Another kind of body",
     429: "Too many attempts to sign in",

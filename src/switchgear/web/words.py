@@ -13,12 +13,17 @@ from switchgear.insight.metrics import BudgetMetrics, BudgetState, CircuitBreake
 from switchgear.insight.outcomes import OUTCOMES, Outcome
 from switchgear.insight.rule_item import RuleItem, RuleVerdict
 from switchgear.ledger.views import CallRow
+from switchgear.runner.views import LayerStatus, RunStatus
+from switchgear.web.applications import ApplicationStatus
 from switchgear.web.format import duration
 
 __all__ = [
+    "APPLICATION_WORDS",
     "BREAKER_WORDS",
     "BUDGET_WORDS",
     "HEALTH_WORDS",
+    "LAYER_WORDS",
+    "RUN_WORDS",
     "SEVERITY_WORDS",
     "VERDICT_WORDS",
     "Badge",
@@ -55,6 +60,25 @@ BUDGET_WORDS: Final[dict[BudgetState, Badge]] = {
     "exceeded": Badge("crit", "Exceeded"),
 }
 
+RUN_WORDS: Final[dict[RunStatus, Badge]] = {
+    "queued": Badge("idle", "Queued"),
+    "running": Badge("probe", "Running"),
+    "paused": Badge("warn", "Paused"),
+    "ok": Badge("ok", "Done"),
+    "failed": Badge("crit", "Failed"),
+    "cancelled": Badge("idle", "Cancelled"),
+}
+
+LAYER_WORDS: Final[dict[LayerStatus, Badge]] = {
+    "waiting": Badge("idle", "Not begun"),
+    "running": Badge("probe", "Running"),
+    "ok": Badge("ok", "Done"),
+    "failed": Badge("crit", "Failed"),
+    "skipped": Badge("warn", "Skipped"),
+    "paused": Badge("warn", "Paused"),
+    "cancelled": Badge("idle", "Interrupted"),
+}
+
 SEVERITY_WORDS: Final[dict[Severity, Badge]] = {
     "info": Badge("idle", "Info"),
     "warning": Badge("warn", "Warning"),
@@ -87,6 +111,16 @@ _REASONS: Final[dict[Reason, str]] = {
     "unpriced": "Refused: unpriced",
 }
 
+
+APPLICATION_WORDS: Final[dict[ApplicationStatus, Badge]] = {
+    "drafted": Badge("idle", "Drafted"),
+    "ready": Badge("idle", "Ready"),
+    "applied": Badge("ok", "Applied"),
+    "interview": Badge("ok", "Interview"),
+    "offer": Badge("ok", "Offer"),
+    "rejected": Badge("crit", "Rejected"),
+    "withdrawn": Badge("idle", "Withdrawn"),
+}
 
 VERDICT_WORDS: Final[dict[RuleVerdict, Badge]] = {
     "pass": Badge("ok", "Passed"),

@@ -63,6 +63,8 @@ class Fields(Generic[T]):
 
 def whole(number: Number) -> int:
     """Return *number* as a count: rounded up, 0 for none, negative ones and nonsense."""
+    if type(number) is int and 0 <= number <= _MOST:  # nearly every one
+        return number
     if number is None or not math.isfinite(number):
         return 0
     return max(0, min(math.ceil(number), _MOST))

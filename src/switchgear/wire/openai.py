@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
 from switchgear.calls import Usage
 from switchgear.wire.base import RequestFacts, Surface
 from switchgear.wire.batches import batch_facts, read_batch
-from switchgear.wire.bounds import LEAST_CONVERSATION, Tool, input_bound, searches, tool_tokens
+from switchgear.wire.bounds import LEAST_CONVERSATION, InputBound, Tool, input_bound, searches, tool_tokens
 from switchgear.wire.fields import UNREADABLE, Anything, Fields, Number, is_given, whole
 from switchgear.wire.generic import FREE_METHODS, endpoint_of
 from switchgear.wire.openai_media import MEDIA, MediaTally, media_facts, read_media
@@ -90,13 +90,8 @@ class OpenAIDialect:
     name = "openai"
 
     def facts(self, *, method: str, path: str, content_type: str | None, body: bytes) -> RequestFacts:
-        endpoint = endpoint_of(path)
-        trimmed = endpoint.rstrip("/")
-        surface: Surface = next((surface for suffix, surface in _SURFACES if trimmed.endswith(suffix)), "other")
-        deployment = _DEPLOYMENT.search(endpoint)
-        model = deployment[1] if deployment else None
-        billable = method.upper() not in FREE_METHODS and not trimmed.endswith(_FREE_PATHS)
-        if (batch := batch_facts(method, endpoint)) is not None:
+        endpoint, surface, model, billable, batch = _place(method, path)
+        if batch is not None:
             return batch
         if surface in MEDIA and billable:
             plain = RequestFacts(endpoint=endpoint, model=model)
@@ -157,6 +152,26 @@ class OpenAIDialect:
         return (("authorization", f"Bearer {key}"),)
 
 
+class _Place(NamedTuple):
+    """What method and path of a request say; *batch*: they say it all."""
+
+    endpoint: str
+    surface: Surface
+    model: str | None
+    billable: bool
+    batch: RequestFacts | None
+
+
+@functools.lru_cache(maxsize=1024)  # the same few, again and again
+def _place(method: str, path: str) -> _Place:
+    endpoint = endpoint_of(path)
+    trimmed = endpoint.rstrip("/")
+    surface: Surface = next((surface for suffix, surface in _SURFACES if trimmed.endswith(suffix)), "other")
+    deployment = _DEPLOYMENT.search(endpoint)
+    billable = method.upper() not in FREE_METHODS and not trimmed.endswith(_FREE_PATHS)
+    return _Place(endpoint, surface, deployment[1] if deployment else None, billable, batch_facts(method, endpoint))
+
+
 def _event(facts: RequestFacts, body: bytes, *, code: str, message: str) -> bytes:
     """Return the event that ends a stream with the error in *body*."""
     if facts.surface != "responses":
@@ -199,6 +214,24 @@ def _bound(asked: _Request, surface: Surface, body: bytes) -> tuple[Usage, bool,
     least = LEAST_CONVERSATION if surface in {"chat", "responses"} else 0
     limit = max(whole(asked.max_tokens), whole(asked.max_completion_tokens), whole(asked.max_output_tokens))
     output = limit * _choices(asked, surface)
+    usage = Usage(
+        input_tokens=max(inputs.tokens + tools, least),
+        output_tokens=output,
+        units=_units(asked, inputs, output) if _has_units(asked, inputs) else (),
+    )
+    elsewhere = [asked.previous_response_id, asked.conversation, asked.web_search_options]
+    if surface == "responses":
+        elsewhere.append(asked.prompt)  # the name of a stored prompt, not a text
+    bounded = inputs.bounded and tools_bounded and not any(map(is_given, elsewhere))
+    return usage, limit > 0 or surface in {"embeddings", "moderations"}, bounded
+
+
+def _has_units(asked: _Request, inputs: InputBound) -> bool:
+    """Return whether anything but tokens may be used; few requests do."""
+    return bool(asked.tools or asked.modalities or inputs.audio or inputs.images) or is_given(asked.web_search_options)
+
+
+def _units(asked: _Request, inputs: InputBound, output: int) -> tuple[tuple[str, int], ...]:
     speaks = "audio" in (asked.modalities or ())
     looks_up = searches(asked.tools, asked.max_tool_calls)
     if is_given(asked.web_search_options):
@@ -209,13 +242,4 @@ def _bound(asked: _Request, surface: Surface, body: bytes) -> tuple[Usage, bool,
         ("input_image_tokens", inputs.images),
         ("output_audio_tokens", output),
     )
-    usage = Usage(
-        input_tokens=max(inputs.tokens + tools, least),
-        output_tokens=output,
-        units=tuple(sorted((unit, n) for unit, n in units if (speaks if unit == "output_audio_tokens" else n))),
-    )
-    elsewhere = [asked.previous_response_id, asked.conversation, asked.web_search_options]
-    if surface == "responses":
-        elsewhere.append(asked.prompt)  # the name of a stored prompt, not a text
-    bounded = inputs.bounded and tools_bounded and not any(is_given(part) for part in elsewhere)
-    return usage, limit > 0 or surface in {"embeddings", "moderations"}, bounded
+    return tuple(sorted((unit, n) for unit, n in units if (speaks if unit == "output_audio_tokens" else n)))

@@ -24,6 +24,7 @@ __all__ = ["Counts", "Timings"]
 _NANO: Final = 1_000_000_000
 _TICKS_PER_NANO: Final = 10
 _MOST_NANO: Final = 1 << 53
+_NOTHING: Final = (None,) * 5
 
 
 class _Cached(msgspec.Struct):
@@ -84,36 +85,41 @@ class Counts(msgspec.Struct):
     def usage(self) -> Usage | None:
         """Return the usage in our words; None: it has none of the counts that we know."""
         given = (self.prompt_tokens, self.completion_tokens, self.input_tokens, self.output_tokens, self.seconds)
-        if all(count is None for count in given):
+        if given == _NOTHING:
             return None
-        into = self.prompt_tokens_details or self.input_tokens_details or self.input_token_details or _Into()
-        out = self.completion_tokens_details or self.output_tokens_details or _Out()
-        cached = into.cached_tokens_details or _Cached()
-        tools = self.server_tool_use or self.server_side_tool_usage_details or _ServerTools()
+        into = self.prompt_tokens_details or self.input_tokens_details or self.input_token_details
+        out = self.completion_tokens_details or self.output_tokens_details
         tokens_in = whole(self.prompt_tokens) or whole(self.input_tokens)
         tokens_out = whole(self.completion_tokens) or whole(self.output_tokens)
-        units = (
-            ("audio_seconds", whole(self.seconds)),
-            ("cache_audio_read_tokens", whole(cached.audio_tokens)),
-            ("cache_image_read_tokens", whole(cached.image_tokens)),
-            ("input_audio_tokens", whole(into.audio_tokens)),
-            ("input_image_tokens", whole(into.image_tokens)),
-            ("input_video_tokens", whole(into.video_tokens)),
-            ("output_audio_tokens", whole(out.audio_tokens)),
-            ("output_image_tokens", whole(out.image_tokens)),
-            ("web_searches", whole(tools.web_search_requests) or whole(tools.web_search_calls)),
-        )
+        read = 0 if into is None else whole(into.cached_tokens)
         return Usage(
             input_tokens=tokens_in,
             # Some providers leave reasoning out of the completion tokens, but never out of the total.
             output_tokens=max(tokens_out, whole(self.total_tokens) - tokens_in),
-            cache_read_tokens=whole(into.cached_tokens)
-            or whole(self.prompt_cache_hit_tokens)
-            or whole(self.cached_tokens),
-            cache_write_tokens=whole(into.cache_write_tokens),
-            reasoning_tokens=whole(out.reasoning_tokens),
-            units=tuple((unit, count) for unit, count in units if count),
+            cache_read_tokens=read or whole(self.prompt_cache_hit_tokens) or whole(self.cached_tokens),
+            cache_write_tokens=0 if into is None else whole(into.cache_write_tokens),
+            reasoning_tokens=0 if out is None else whole(out.reasoning_tokens),
+            units=self._units(into, out),
         )
+
+    def _units(self, into: _Into | None, out: _Out | None) -> tuple[tuple[str, int], ...]:
+        units: list[tuple[str, int]] = []
+        if self.seconds is not None:
+            units.append(("audio_seconds", whole(self.seconds)))
+        if into is not None:
+            if (cached := into.cached_tokens_details) is not None:
+                units.append(("cache_audio_read_tokens", whole(cached.audio_tokens)))
+                units.append(("cache_image_read_tokens", whole(cached.image_tokens)))
+            units.append(("input_audio_tokens", whole(into.audio_tokens)))
+            units.append(("input_image_tokens", whole(into.image_tokens)))
+            units.append(("input_video_tokens", whole(into.video_tokens)))
+        if out is not None:
+            units.append(("output_audio_tokens", whole(out.audio_tokens)))
+            units.append(("output_image_tokens", whole(out.image_tokens)))
+        tools = self.server_tool_use or self.server_side_tool_usage_details
+        if tools is not None:
+            units.append(("web_searches", whole(tools.web_search_requests) or whole(tools.web_search_calls)))
+        return tuple([unit for unit in units if unit[1]])
 
     @property
     def billed(self) -> int | None:

@@ -24,7 +24,11 @@ _MAY_BE_BINARY: Final = frozenset({"other", "images", "speech", "transcription"}
 
 def header(headers: Headers, name: str) -> str | None:
     """Return the value of the first header called *name* (lower case)."""
-    return next((value for key, value in headers if key.lower() == name), None)
+    size = len(name)
+    for key, value in headers:
+        if len(key) == size and key.lower() == name:
+            return value
+    return None
 
 
 def answer_reader(

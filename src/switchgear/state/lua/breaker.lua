@@ -32,17 +32,23 @@ local function clear(k)
   redis.call('DEL', k.key)
 end
 
+-- Begin a new generation: results of calls that are under way will say nothing.
+local function start(k, state)
+  local b = k.b
+  b.gen = b.gen + 1
+  b.probes = {}
+  b.successes = 0
+  if state == 'closed' or state == 'forced_open' then
+    b.opened, b.failures = 0, 0
+    k.clear = true
+  end
+end
+
 local function go(k, new, reason, now)
   local b = k.b
   local old = b.state
   b.state, b.reason, b.since = new, reason, now
-  b.gen = b.gen + 1
-  b.probes = {}
-  b.successes = 0
-  if new == 'closed' then
-    b.opened, b.failures = 0, 0
-    k.clear = true
-  end
+  start(k, new)
   k.events[#k.events + 1] = {
     kind = 'breaker', service = k.name, old = old, new = new, reason = reason, opened = b.opened,
     till = new == 'open' and b.till or -1, at = now,
@@ -85,9 +91,12 @@ end
 function breaker.check(k, now)
   local b = k.b
   if b.state == 'closed' then return nil end
-  if b.state == 'open' then
+  if b.state == 'open' or b.state == 'forced_open' then
     b.rejected = b.rejected + 1
-    return { kind = 'breaker', ready_at = b.till, reason = b.reason or 'no reason is known', failures = b.failures }
+    return {
+      kind = 'breaker', ready_at = b.state == 'open' and b.till or -1, reason = b.reason or 'no reason is known',
+      failures = b.failures, state = b.state,
+    }
   end
   for probe, lease in pairs(b.probes) do
     if lease <= now then b.probes[probe] = nil end
@@ -96,7 +105,7 @@ function breaker.check(k, now)
   if count < k.rule.probes then return nil end
   b.rejected = b.rejected + 1
   return {
-    kind = 'breaker', ready_at = -1, failures = b.failures,
+    kind = 'breaker', ready_at = -1, failures = b.failures, state = b.state,
     reason = string.format('%d of %d trial calls under way', count, k.rule.probes),
   }
 end
@@ -176,9 +185,19 @@ function breaker.record(k, held, how, now)
   if reason then trip(k, reason, now, failed and asked or 0, how.draw) end
 end
 
+-- What an operator says: new is the state that it leads to.
+function breaker.obey(k, order, new, reason, now)
+  if order == 'reset' then k.b.rejected = 0 end
+  if k.b.state ~= new then
+    go(k, new, reason, now)
+  elseif new == 'closed' then
+    start(k, new)
+  end
+end
+
 function breaker.remember(k, past)
   local b = k.b
-  b.state, b.till, b.opened, b.reason, b.since = 'open', past.till, past.opened, past.reason, past.at
+  b.state, b.till, b.opened, b.reason, b.since = past.state, past.till, past.opened, past.reason, past.at
   b.gen = b.gen + 1
 end
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from switchgear.web.api import (
     alerts,
+    applications,
     breakers,
     budgets,
     calls,
@@ -21,6 +22,7 @@ from switchgear.web.api import (
     limits,
     metrics,
     probes,
+    runs,
     services,
     usage,
 )
@@ -48,8 +50,10 @@ _NOUNS = (
     events,
     keys,
     alerts,
+    applications,
     config,
     probes,
+    runs,
 )
 
 

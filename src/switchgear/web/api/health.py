@@ -14,13 +14,13 @@ from starlette.responses import Response
 from switchgear.events import CircuitName
 from switchgear.insight.days import from_micros
 from switchgear.insight.metrics import HealthStatus
+from switchgear.runner.items import CapacityItem
 from switchgear.web.deps import ProcessFacts, WebDeps
 from switchgear.web.queries import HealthQuery, query_parameters, read_query
 from switchgear.web.respond import answer, documented
+from switchgear.web.running import capacity_of
 
 __all__ = ["BODIES", "add_routes"]
-
-_RUNS_AT_ONCE: Final = 3
 
 
 class HealthOfService(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,21 +36,13 @@ class HealthOfService(msgspec.Struct, frozen=True, kw_only=True):
     refused: int
 
 
-class RunnerCapacity(msgspec.Struct, frozen=True, kw_only=True):
-    """How many runs are under way, of how many at once."""
-
-    active_runs: int = 0
-    max_concurrency: int = _RUNS_AT_ONCE
-    capacity_percent: float = 0
-
-
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """The overall status; *reasons* are sentences, the worst first."""
 
     status: HealthStatus
     reasons: tuple[str, ...]
     services: dict[str, HealthOfService]
-    runner: RunnerCapacity
+    runner: CapacityItem
     generated_at: dt.datetime
     started_at: dt.datetime
     version: str
@@ -81,7 +73,7 @@ def add_routes(router: APIRouter, deps: WebDeps) -> None:
                 )
                 for service in found.services
             },
-            runner=RunnerCapacity(),
+            runner=capacity_of(deps),
             generated_at=from_micros(deps.now()),
             started_at=from_micros(deps.started_at),
             version=deps.version,

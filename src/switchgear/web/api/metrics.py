@@ -13,6 +13,7 @@ from switchgear.telemetry.prometheus import CONTENT_TYPE, PrometheusPage
 from switchgear.web.deps import WebDeps
 from switchgear.web.queries import NoQuery, read_query
 from switchgear.web.respond import answer, documented
+from switchgear.web.running import capacity_of
 
 __all__ = ["BODIES", "add_routes"]
 
@@ -21,7 +22,7 @@ BODIES: Final = (MetricsSnapshot,)
 
 def add_routes(router: APIRouter, deps: WebDeps) -> None:
     """Add both routes."""
-    prometheus = PrometheusPage(deps.collector, deps.version)
+    prometheus = PrometheusPage(deps.collector, deps.version, runner=lambda: capacity_of(deps).numbers())
 
     @router.get("/api/metrics", summary="Snapshot of all metrics", responses=documented(MetricsSnapshot, 400, 503))
     def metrics(request: Request) -> Response:

@@ -13,7 +13,10 @@ from switchgear.insight.spend import hourly_spend
 from switchgear.ledger.views import CallFilter
 from switchgear.web.charts import spend_chart
 from switchgear.web.deps import WebDeps
+from switchgear.web.pages.applications import card_of
 from switchgear.web.render import Pages
+from switchgear.web.running import capacity_of
+from switchgear.web.words import BREAKER_WORDS
 
 __all__ = ["add_routes"]
 
@@ -27,7 +30,7 @@ def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
     @router.get("/")
     def overview(request: Request) -> Response:
         snapshot = deps.collector.snapshot()
-        context = _health_part(deps, snapshot) | _metrics_part(deps, snapshot, request)
+        context = _health_part(deps, snapshot) | _metrics_part(deps, snapshot, request) | card_of(deps)
         return pages.page(request, "overview.html", **context)
 
     @router.get("/partials/service-health")
@@ -48,6 +51,7 @@ def _health_part(deps: WebDeps, snapshot: MetricsSnapshot) -> dict[str, Any]:
         "health": snapshot.health,
         "breakers": {breaker.service: breaker for breaker in snapshot.breakers},
         "limits": limits,
+        "states": [(BREAKER_WORDS[state].word, number) for state, number in snapshot.breaker_states.items()],
         "firing": 0 if deps.alerts is None else deps.alerts.firing,
     }
 
@@ -64,4 +68,5 @@ def _metrics_part(deps: WebDeps, snapshot: MetricsSnapshot, request: Request) ->
         "budgets": sorted(snapshot.budgets, key=lambda budget: -budget.used_percent)[:_BUDGETS],
         "refusals": refusals,
         "chart": spend_chart(hours, list(deps.config.services)),
+        "runner": None if deps.runner is None else capacity_of(deps),
     }
