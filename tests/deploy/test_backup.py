@@ -21,7 +21,7 @@ from switchgear.drills.sandbox import Sandbox
 from switchgear.ledger import migrate
 from switchgear.ledger.home import home_of
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 CONFIG = """
 [server]

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import click
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # its stubs are a package of their own
 
 from switchgear.cli.root import root
 from switchgear.config import Config, load_text
