@@ -95,7 +95,7 @@ def _fresh() -> None:
 def submit(engine: Engine, count: int, *, priority: int = 0, now: int = 0, of: str = "many") -> tuple[str, ...]:
     """Put runs into the queue."""
     known = {"many": many, "single": single}[of]
-    inputs = [((number,), {}) for number in range(count)]
+    inputs: list[tuple[tuple[int], dict[str, int]]] = [((number,), {}) for number in range(count)]
     return Intake(RunStore(engine)).submit(
         known, inputs, jobs=None, priority=priority, budget_usd=None, run=None, now=now
     )

@@ -104,6 +104,7 @@ def test_every_address_of_the_api_is_described(full: Place) -> None:
         "alerts",
         "runs",
         "pipelines",
+        "applications",
     )
     wanted = {f"/api/{noun}" for noun in nouns}
     parts = {
@@ -117,6 +118,10 @@ def test_every_address_of_the_api_is_described(full: Place) -> None:
         "/api/breakers/{service}",
         "/api/budgets/{name}/limit",
         "/api/calls/{call_id}",
+        "/api/applications/stats",
+        "/api/applications/{name}",
+        "/api/applications/{name}/notes",
+        "/api/applications/{name}/status",
         "/api/events.csv",
         "/api/runs/{run}",
         "/api/runs/{run}/cancel",

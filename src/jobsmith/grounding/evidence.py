@@ -20,6 +20,7 @@ __all__ = ["Evidence", "Source", "SourceKind"]
 
 SourceKind = Literal["statement", "heading", "skills", "posting", "research"]
 
+_QUOTING: Final = re.compile(r'you write: "(.+)"', re.IGNORECASE)
 _LONGEST_NAME: Final = 100
 _OF_A_POST: Final = frozenset(map(stem, ("job", "role", "position", "employed")))
 _OF_STUDIES: Final = frozenset(map(stem, ("degree", "study", "education")))
@@ -82,6 +83,12 @@ class Evidence:
             *(source for at, (_, text) in enumerate(research, 1) for source in _theirs("research", f"r{at}.", text)),
         )
         self.exact: Final = dict(_exact(cv))
+        self._quotes: Final = {normal(source.text): source.id for source in self.theirs if source.kind == "posting"}
+
+    def quoted(self, sentence: str) -> str | None:
+        """Return the id of the posting's sentence that ``You write: "..."`` quotes; None if it quotes none."""
+        match = _QUOTING.fullmatch(normal(sentence))
+        return None if match is None else self._quotes.get(match[1])
 
     @property
     def skill_keys(self) -> frozenset[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from jobsmith.grounding.words import ARTICLES, PRESENT
+from jobsmith.grounding.words import ARTICLES, OTHERS, PRESENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,6 +47,9 @@ def support(tokens: Sequence[Token], source: Source) -> Support:
     uses_heading = bool(from_heading) or source.kind == "heading"
     if missing:
         return Support(missing, (), uses_heading)
+    others = {token.key for token in tokens if token.text.casefold() in OTHERS} - source.keys
+    if others and source.kind in {"statement", "heading", "skills"}:
+        return Support((), ("it speaks of somebody else",), uses_heading)
     inner = [token for token in claims if token.key in source.keys]
     wrong = [
         *_left_out(tokens, source),

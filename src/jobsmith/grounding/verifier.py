@@ -79,6 +79,9 @@ def check_sentence(sentence: str, evidence: Evidence, *, document: Document) -> 
     if where is not None:
         return Checked(document=document, text=sentence, ground="copied", sources=(where,))
     if document == "letter":
+        quoted = evidence.quoted(sentence)
+        if quoted is not None:
+            return Checked(document=document, text=sentence, ground="posting", sources=(quoted,))
         if is_frame(sentence, evidence):
             return Checked(document=document, text=sentence, ground="frame")
         if is_neutral(sentence):

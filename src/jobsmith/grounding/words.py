@@ -15,6 +15,7 @@ __all__ = [
     "NEUTRAL",
     "NUMBER_WORDS",
     "OPEN_END",
+    "OTHERS",
     "PRESENT",
     "ROUNDING",
 ]
@@ -68,6 +69,9 @@ LIMITING: Final = _set(
 
 ROUNDING: Final = _set("up nearly almost approximately approx roughly around under about some below")
 """Before a number, what makes it less exact; who repeats the number repeats the word."""
+
+OTHERS: Final = _set("you your yours we us our ours they them their theirs he him his she her hers")
+"""Who is not the CV's person: a sentence about one of these says nothing of what the person did."""
 
 ARTICLES: Final = _set("a an the")
 PRESENT: Final = _set("am work works currently current now present today")
