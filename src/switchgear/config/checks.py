@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from switchgear import plugins
 from switchgear.config.alert_checks import alert_problems
+from switchgear.config.jobs import job_problems
 from switchgear.config.kinds import KINDS, kind_problems
 from switchgear.config.model import CALENDAR_PERIODS
 from switchgear.config.presets import PRESETS
@@ -83,6 +84,7 @@ def problems_in(config: Config) -> Iterator[Problem]:
         seen.add(budget.name)
         yield from _budget(path, budget, config.services)
     yield from alert_problems(config.alerts)
+    yield from job_problems(config.jobs, config.services)
 
 
 def _time_zone(name: str) -> Iterator[Problem]:

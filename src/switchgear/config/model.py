@@ -7,6 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from switchgear.config.alerting import AlertsConfig
+from switchgear.config.jobs import JobsConfig
 from switchgear.config.running import RunnerConfig
 from switchgear.config.units import Duration, Rule, Usd, Window, format_duration, parse_duration
 
@@ -219,3 +220,4 @@ class Config(_Section):
     budgets: tuple[BudgetConfig, ...] = ()
     alerts: AlertsConfig = AlertsConfig()
     runner: RunnerConfig = RunnerConfig()
+    jobs: JobsConfig = JobsConfig()
