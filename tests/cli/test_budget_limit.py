@@ -56,3 +56,16 @@ def test_a_bad_amount_without_a_server_is_an_error(filled: Path, run: Run) -> No
     assert result.code == 2
     assert "greater than 0" in result.err
     assert json.loads(run("budgets", "show", "all", "--json").out)["limit_usd"] == "1"
+
+
+def test_the_budget_of_a_key_is_changed_too(filled: Path, run: Run) -> None:
+    """Without a server it holds at the next start; with one at once."""
+    assert run("keys", "create", "ci", "--limit-usd", "5").code == 0
+    result = run("budgets", "set", "key:ci", "--limit", "7", "--note", "more")
+    assert result.code == 0, result.err
+    assert "$5.00 -> $7.00" in result.err
+    file = filled / "switchgear.toml"
+    with Server(load(file, environ={}), port=0) as server:
+        assert json.loads(run("budgets", "show", "key:ci", "--json", "--url", server.url).out)["limit_usd"] == "7"
+        result = run("budgets", "set", "key:ci", "--limit", "8", "--note", "more", "--url", server.url, "--json")
+    assert json.loads(result.out)["new"] == 8 * 10**9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -71,3 +72,9 @@ def test_an_application_from_a_fresh_folder(tmp_path: Path) -> None:
         "check", "posting", "needs", "research", "fit", "draft", "gate", "pdf", "record",
     ]  # fmt: skip
     assert json.loads(again.stdout)["application"] == told["application"]
+    # Without a configuration the records are beside the ledger, in the folder of the application.
+    ledger = {**os.environ, "SWITCHGEAR_LEDGER__URL": f"sqlite:///{tmp_path}/applications/posting/switchgear.db"}
+    listing = [*command[:3], "applications", "list", "--json"]
+    listed = subprocess.run(listing, cwd=tmp_path, capture_output=True, text=True, check=False, env=ledger)
+    (record,) = json.loads(listed.stdout)["items"]
+    assert (record["status"], record["company"]) == ("ready", told["application"]["facts"]["company"])

@@ -15,6 +15,7 @@ from tests.gateway.test_fuzz import CONFIG, StrictUpstream
 from switchgear.clock import SystemClock
 from switchgear.config import load_text
 from switchgear.gateway.asgi import ASGIApp
+from switchgear.gateway.hosts import Hosts
 from switchgear.ledger.views import CallFilter
 from switchgear.server.composing import compose
 from switchgear.server.parts import Parts
@@ -71,7 +72,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     ledger = f'[ledger]\nurl = "sqlite:///{tmp_path_factory.mktemp("ledger")}/ledger.db"\n'
     config = load_text(ledger + CONFIG.format(url=upstream.url), environ={})
     parts = compose(
-        config, clock=SystemClock(), origin=None, only=None, data_path="plain", ending=lambda: False, anywhere=False
+        config, clock=SystemClock(), origin=None, only=None, data_path="plain", ending=lambda: False, hosts=Hosts()
     )
 
     async def nothing() -> None:

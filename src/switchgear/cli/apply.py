@@ -182,6 +182,7 @@ def _run(
 ) -> int:
     from jobsmith.estimate import estimate
     from jobsmith.profiles import PROFILES, profile_for
+    from jobsmith.recording import Recording
     from jobsmith.session import apply
 
     expected = estimate(governor, order)
@@ -199,6 +200,7 @@ def _run(
             job=f"apply-{order.posting.digest}",
             budget_usd=limit,
             on_refused=jobs.on_refused,
+            records=Recording(governor, folder=folder.resolve()),
             watch=progress.show,
         )
     print_finished(done, expected, as_json=as_json)

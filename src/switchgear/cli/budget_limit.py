@@ -51,7 +51,7 @@ def command(
     """
     settings = read(config_path)
     known = {budget.name for budget in settings.config.budgets}
-    if name not in known and not url:
+    if name not in known and not name.startswith("key:") and not url:
         refuse_unknown("budget", name, known)
     body = {"limit": limit, "note": note, "by": f"cli:{getpass.getuser()}"}
     try:
@@ -75,10 +75,13 @@ def _recorded(settings: Settings, name: str, body: dict[str, Any]) -> dict[str, 
     from switchgear.errors import ConfigError
     from switchgear.insight.metrics import plain
 
-    budget = next(each for each in settings.config.budgets if each.name == name)
     with Governor(settings.config) as governor:
+        views = governor.state.budgets(governor.clock.moment())
+        units = {view.budget: view.unit for view in views}
+        configured = (each for each in settings.config.budgets if each.limit_tokens is not None)
+        is_tokens = units.get(name) == "tokens" or name in {each.name for each in configured}
         try:
-            if budget.limit_usd is not None:
+            if not is_tokens:
                 change = governor.set_budget(name, limit_usd=body["limit"], by=body["by"], note=body["note"])
             else:
                 change = governor.set_budget(name, limit_tokens=int(body["limit"]), by=body["by"], note=body["note"])

@@ -28,6 +28,8 @@ COMMANDS: Final = {
     "calls": ("switchgear.cli.calls", "Look up calls in the ledger."),
     "keys": ("switchgear.cli.keys", "Say who may use the gateway, and for what."),
     "alerts": ("switchgear.cli.alerts", "Show what fires, silence it, test who is told."),
+    "runs": ("switchgear.cli.runs", "Start runs of pipelines, and look after them."),
+    "applications": ("switchgear.cli.applications", "Show applications, what came of them, and how many were sent."),
     "traces": ("switchgear.cli.traces", "Show the calls of one trace in time."),
     "prices": ("switchgear.cli.prices", "Show what models cost, and which have no price."),
     "ledger": ("switchgear.cli.ledger", "Check, export, back up and prune the ledger."),

@@ -8,6 +8,7 @@ import msgspec
 
 from switchgear import context
 from switchgear.calls import Call, Outcome, Usage, new_call_id
+from switchgear.tracing import place, running
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -139,13 +140,19 @@ class GovernedCall:
 
     def described(self) -> Call:
         """Return the call as the gate would be asked for it; each time with a new id."""
+        attribution = context.current()
+        trace_id, parent = running()
+        if trace_id is None:
+            trace_id, parent = place(attribution)
         return Call(
             id=new_call_id(self._gate.clock.moment().wall),
             service=self._service,
             endpoint=self._endpoint,
             model=self._need.model,
-            attribution=context.current(),
+            attribution=attribution,
             bound=self._need.bound,
+            trace_id=trace_id,
+            parent_span_id=parent,
         )
 
     def _outcome(self, error: BaseException | None) -> Outcome:

@@ -90,7 +90,7 @@ def _budget(view: BudgetView, config: BudgetConfig | None) -> BudgetMetrics:
     metrics = BudgetMetrics(
         name=view.budget,
         value=view.value,
-        match=dict(config.match) if config else _of_a_key(view.budget),
+        match=dict(config.match) if config else _of_no_configuration(view.budget),
         each=config.each if config else None,
         kind=view.kind,
         kind_words=_kind_words(view),
@@ -116,10 +116,13 @@ def _kind_words(view: BudgetView) -> str:
     return f"Shadow: {words[0].lower()}{words[1:]}" if view.shadow else words
 
 
-def _of_a_key(budget: str) -> dict[str, str]:
-    """Return what the budget that a Switchgear key brings with it matches; it is in no configuration."""
-    what, mark, name = budget.partition(":")
-    return {"key": name} if what == "key" and mark else {}
+def _of_no_configuration(budget: str) -> dict[str, str]:
+    """Return what the budget of a Switchgear key, of a run or of its layer matches; they are in no configuration."""
+    what, _, name = budget.partition(":")
+    if what == "key":
+        return {"key": name}
+    run, _, layer = name.partition("/")
+    return {"run": run} | ({"layer": layer} if layer else {}) if what == "run" else {}
 
 
 def _with_amounts(metrics: BudgetMetrics, view: BudgetView) -> BudgetMetrics:

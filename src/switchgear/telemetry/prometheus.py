@@ -9,6 +9,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from switchgear.money import to_usd
+from switchgear.telemetry.prometheus_exports import export_families
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,6 +28,9 @@ CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 _STATUSES: Final = ("ok", "failed", "refused", "cancelled", "orphaned")
 _TOKEN_KINDS: Final = ("input", "output", "cache_read", "cache_write", "reasoning")
 _BREAKER_NUMBERS: Final = {"closed": 0, "disabled": 0, "metrics_only": 0, "half_open": 1, "open": 2, "forced_open": 2}
+_ACCOUNTS: Final = 100
+"""Accounts of a budget with an ``each`` that have numbers of their own: the fullest. However many jobs there are."""
+
 _HEALTH_NUMBERS: Final = {"healthy": 0, "degraded": 1, "unhealthy": 2}
 
 
@@ -68,6 +72,8 @@ class _SnapshotFamilies(Collector):
         yield from _limits([limit for limit in snapshot.limits if not limit.shadow])
         yield from _budgets([budget for budget in snapshot.budgets if not budget.shadow])
         yield from _shadows(snapshot)
+        if snapshot.exports is not None:
+            yield from export_families(snapshot.exports)
         yield _denials(self._metrics.denials())
         for name, value in self._runner().items():
             yield GaugeMetricFamily(f"switchgear_runner_{name}", f"Of the runner: {name.replace('_', ' ')}.", value)
@@ -141,15 +147,28 @@ def _budgets(budgets: Iterable[BudgetMetrics]) -> Iterator[Metric]:
         for unit in ("usd", "tokens")
         for part in ("limit", "spent", "reserved")
     }
-    for budget in budgets:
+    accounts = GaugeMetricFamily(
+        "switchgear_budget_accounts", "Accounts of a budget; the fullest 100 have numbers here.", labels=["budget"]
+    )
+    for budget in _fullest(budgets, accounts):
         labels = [budget.name, budget.value or ""]
         ratio.add_metric(labels, budget.used_percent / 100)
         for name, family in families.items():
             number = getattr(budget, name)
             if number is not None:
                 family.add_metric(labels, float(number))
-    yield ratio
+    yield from (ratio, accounts)
     yield from families.values()
+
+
+def _fullest(budgets: Iterable[BudgetMetrics], counts: GaugeMetricFamily) -> Iterator[BudgetMetrics]:
+    """Yield the accounts that have numbers of their own, and say in *counts* how many there are of each budget."""
+    of: dict[str, list[BudgetMetrics]] = {}
+    for budget in budgets:
+        of.setdefault(budget.name, []).append(budget)
+    for name, accounts in of.items():
+        counts.add_metric([name], len(accounts))
+        yield from sorted(accounts, key=lambda account: -account.used_percent)[:_ACCOUNTS]
 
 
 def _shadows(snapshot: MetricsSnapshot) -> Iterator[Metric]:

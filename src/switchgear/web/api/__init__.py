@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from switchgear.web.api import (
     alerts,
+    applications,
     breakers,
     budgets,
     calls,
@@ -49,6 +50,7 @@ _NOUNS = (
     events,
     keys,
     alerts,
+    applications,
     config,
     probes,
     runs,

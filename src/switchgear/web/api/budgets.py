@@ -10,11 +10,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from switchgear.config.model import BudgetConfig
 from switchgear.events import BudgetChanged
 from switchgear.insight.metrics import BudgetMetrics
 from switchgear.web.auth.door import actor
 from switchgear.web.bodies import read_json
+from switchgear.web.budget_terms import terms_of
 from switchgear.web.commands import change_budget
 from switchgear.web.deps import WebDeps
 from switchgear.web.queries import NoQuery, read_query
@@ -61,7 +61,7 @@ def add_routes(router: APIRouter, deps: WebDeps) -> None:
     )
     async def set_limit(request: Request, name: str) -> Response:
         change = await read_json(request, BudgetChange)
-        unit = next((unit_of(budget) for budget in deps.config.budgets if budget.name == name), "usd")
+        unit = terms_of(deps.config, deps.collector.budgets(), name).unit
         made = await run_in_threadpool(
             change_budget,
             deps.commands,
@@ -72,8 +72,3 @@ def add_routes(router: APIRouter, deps: WebDeps) -> None:
             note=change.note,
         )
         return answer(made)
-
-
-def unit_of(budget: BudgetConfig) -> str:
-    """Return what the budget counts."""
-    return "usd" if budget.limit_usd is not None else "tokens"

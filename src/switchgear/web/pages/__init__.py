@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from switchgear.web.pages import (
     alerts,
+    applications,
     budget,
     budgets,
     calls,
@@ -17,7 +18,6 @@ from switchgear.web.pages import (
     runs,
     service,
     services,
-    shells,
     sign_in,
     traces,
     usage,
@@ -47,7 +47,7 @@ def install_pages(app: FastAPI, deps: WebDeps, pages: Pages) -> None:
         alerts,
         traces,
         runs,
-        shells,
+        applications,
         operator,
     ):
         noun.add_routes(router, deps, pages)

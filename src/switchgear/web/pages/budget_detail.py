@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote, urlencode
 
 import msgspec
+from pydantic import Field
 
-from switchgear.config.model import BudgetConfig
 from switchgear.insight.budget_story import (
     Part,
     PastPeriod,
@@ -25,11 +25,13 @@ from switchgear.insight.days import to_micros
 from switchgear.insight.forecast_budgets import BudgetForecast, foreseeable, outlooks
 from switchgear.insight.metrics import BudgetMetrics
 from switchgear.ledger.views import CallFilter, CallRow, EventRow
-from switchgear.money import to_nano, to_usd
+from switchgear.money import to_nano
 from switchgear.web.budget_chart import BudgetChart, budget_chart
+from switchgear.web.budget_terms import BudgetTerms
 from switchgear.web.commands import limit_of
 from switchgear.web.deps import WebDeps
 from switchgear.web.format import nano, tokens
+from switchgear.web.problems import Problem
 from switchgear.web.queries import ZoneQuery
 
 __all__ = ["BudgetQuery", "Outlook", "budget_context"]
@@ -44,7 +46,7 @@ class BudgetQuery(ZoneQuery):
     """Of ``/budgets/NAME``."""
 
     value: str | None = None
-    by: str = "layer"
+    by: Annotated[Literal["layer", "model", "job"], Field(description="how what was spent is broken down")] = "layer"
     what_if: str | None = None
     changed: str | None = None
 
@@ -67,13 +69,13 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def budget_context(
-    deps: WebDeps, config: BudgetConfig, accounts: Sequence[BudgetMetrics], query: BudgetQuery
+    deps: WebDeps, config: BudgetTerms, accounts: Sequence[BudgetMetrics], query: BudgetQuery
 ) -> dict[str, Any]:
     """Return what the page of *config* shows; of several accounts the one that *query* names, else the fullest."""
     chosen = _chosen(accounts, query.value)
     money = config.limit_usd is not None
     amount: Callable[[int | None], str] = nano if money else tokens
-    by = query.by if query.by in _PARTS else _PARTS[0]
+    by = query.by
     return {
         "config": config,
         "accounts": accounts,
@@ -87,7 +89,7 @@ def budget_context(
         "amount": amount,
         "what_if": query.what_if or "",
         "changed": query.changed is not None,
-        "editable": deps.commands is not None,
+        "editable": deps.commands is not None and config.changeable,
         "address": f"/budgets/{quote(config.name, safe='')}",
         "limit_input": _plain_limit(chosen, config),
     }
@@ -95,7 +97,12 @@ def budget_context(
 
 def _chosen(accounts: Sequence[BudgetMetrics], value: str | None) -> BudgetMetrics | None:
     if value is not None:
-        return next((each for each in accounts if each.value == value), None)
+        found = next((each for each in accounts if each.value == value), None)
+        if found is None and accounts:
+            values = [each.value for each in accounts[:20] if each.value is not None]
+            detail = f"This budget knows nobody called {value!r}. Some that it knows: {', '.join(values) or 'none'}."
+            raise Problem(404, detail, key="value", valid=values)
+        return found
     return max(accounts, key=lambda each: each.used_percent, default=None)
 
 
@@ -155,8 +162,8 @@ def _link(name: str, query: BudgetQuery, by: str) -> str:
     return f"/budgets/{quote(name, safe='')}?{urlencode({**value, 'by': by})}#where"
 
 
-def _plain_limit(account: BudgetMetrics | None, config: BudgetConfig) -> str:
+def _plain_limit(account: BudgetMetrics | None, config: BudgetTerms) -> str:
     if account is not None:
         usd: Decimal | None = account.limit_usd
         return f"{usd.normalize():f}" if usd is not None else str(account.limit_tokens)
-    return f"{to_usd(config.limit_usd).normalize():f}" if config.limit_usd is not None else str(config.limit_tokens)
+    return f"{config.limit_usd.normalize():f}" if config.limit_usd is not None else str(config.limit_tokens)
