@@ -162,15 +162,18 @@ def _one_source(tokens: Sequence[Token], evidence: Evidence) -> tuple[Source, Su
 
 
 def _levels_kept(tokens: Sequence[Token], evidence: Evidence) -> bool:
-    """Return whether no skill is named without the level that makes it smaller."""
+    """Return whether no skill is named without the level that makes it smaller, or with that of another."""
     said = {token.key for token in tokens}
+    levels = {token.key for skill in evidence.cv.skills for token in tokens_of(skill.level)}
+    kept: set[str] = set()
     for skill in evidence.cv.skills:
         name = {token.key for token in tokens_of(skill.name)}
         level = {token.key for token in tokens_of(skill.level)}
         is_less = any(token.text.casefold() in LIMITING for token in tokens_of(skill.level))
         if is_less and name <= said and not level <= said:
             return False
-    return True
+        kept |= {token.key for token in tokens_of(skill.text)} if name <= said else set()
+    return not (said & levels) - kept
 
 
 def _without_names(tokens: Sequence[Token], evidence: Evidence) -> list[Token]:
