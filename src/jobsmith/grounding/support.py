@@ -53,7 +53,8 @@ def support(tokens: Sequence[Token], source: Source) -> Support:
     if missing:
         return Support(missing, (), uses_heading)
     others = {token.key for token in tokens if token.text.casefold() in OTHERS} - source.keys
-    if others and source.kind in {"statement", "heading", "skills"}:
+    starts = tokens[0].kind == "name" and source.kind == "statement" and tokens[0].key != source.tokens[0].key
+    if (others or starts) and source.kind in {"statement", "heading", "skills"}:
         return Support((), ("it speaks of somebody else",), uses_heading)
     inner = [token for token in claims if token.key in source.keys]
     wrong = [
