@@ -215,8 +215,8 @@ def test_content_goes_along_only_when_it_is_asked_for(
         with Server(load_text(text, environ={})) as server:
             answers = []
             for streamed in (False, True):
-                said = json.dumps(body | {"stream": streamed}).encode()
-                request = Request(f"{server.url}/llm/v1/chat/completions", said, {"content-type": "application/json"})
+                sent = json.dumps(body | {"stream": streamed}).encode()
+                request = Request(f"{server.url}/llm/v1/chat/completions", sent, {"content-type": "application/json"})
                 with urlopen(request, timeout=20) as answer:
                     answers.append(answer.read())
     told = [plain(span.attributes) for span in receiver.spans if span.name == "chat m"]
@@ -247,7 +247,8 @@ def write(number: int) -> int:
     """Fail to make one."""
     msg = "the tool is broken"
     with governors[-1].call("tool"):
-        raise ConnectionResetError(msg)
+        if number:
+            raise ConnectionResetError(msg)
     return number
 
 
