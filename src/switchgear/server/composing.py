@@ -203,6 +203,7 @@ def _alerts(governor: Governor, collector: MetricsCollector) -> AlertDesk:
         clock=governor.clock,
         environ=os.environ,
         link=f"http://{host}:{port}",
+        lead=governor.ledger.lead("alerts"),
     )
     governor.bus.subscribe(desk.listen)
     return desk
