@@ -29,7 +29,7 @@ _REFUSED: Final = frozenset({402, 429})
 
 
 def run(ground: Ground) -> Iterator[Check]:
-    """Let four processes race for one budget and one limit, first for the budget, then (unless it is to be quick) for the limit."""
+    """Let four processes race for one budget and then, unless it is to be quick, for one limit."""
     races = (("budget", _LIMIT, 10_000_000), ("limit", 1000 * _LIMIT, _REQUESTS))
     for name, limit, requests in races[:1] if ground.quick else races:
         ground.say(f"{_CALLS} calls from {_PROCESSES} processes race for a {name}")
