@@ -39,7 +39,7 @@ def runner_of(config: RunnerConfig, governor: Governor, *, work: bool = True) ->
         return Runner(
             governor,
             url=config.url,
-            pipelines=[pipeline_at(place) for place in config.pipelines],
+            pipelines=[pipeline_at(place, governor) for place in config.pipelines],
             max_concurrency=config.max_concurrency,
             files=config.files,
             work=work,
