@@ -143,9 +143,13 @@ def test_a_worker_that_ends_gives_its_runs_back(opened: Opener, governor: Govern
 
 
 def test_a_process_has_one_runner(opened: Opener) -> None:
-    """A second runner that executes is refused; one that only looks is not."""
-    with opened(many), pytest.raises(RunnerError, match="there is a runner in this process already"):
-        opened(many).start()
+    """A second runner that executes is refused, and closing it leaves the first one as it was."""
+    with opened(many) as first:
+        second = opened(many)
+        with pytest.raises(RunnerError, match="there is a runner in this process already"):
+            second.start()
+        second.close()
+        assert first.wait(first.submit("many", 1), timeout=20).status == "ok"
 
 
 def test_ten_thousand_runs_are_in_the_queue_in_moments(engine: Engine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import hashlib
 import logging
 import threading
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from switchgear.runner.faults import RunnerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterable
 
     from dbos import DBOS
 
@@ -21,7 +22,6 @@ __all__ = ["Engine", "Executor"]
 _VERSION: Final = "switchgear-1"
 """DBOS would take a hash of the functions' source, and strand runs whenever a line of it changes."""
 
-_QUEUE: Final = "switchgear"
 _LOOK: Final = 0.2
 """Seconds between two looks of DBOS at what is to go on; its own queue waits for a second."""
 
@@ -52,16 +52,19 @@ class Engine:
         url: where DBOS keeps its tables.
         worker: the name of this process among all.
         executor: who runs them.
+        pipelines: those that this process has: what is to go on is only taken up by processes that have the same.
 
     Raises:
         RunnerError: DBOS is missing, or in use in this process already.
     """
 
-    def __init__(self, url: str, worker: str, executor: Executor) -> None:
+    def __init__(self, url: str, worker: str, executor: Executor, pipelines: Iterable[str]) -> None:
         self._url: Final = url
         self._worker: Final = worker
         self._executor: Final = executor
+        self._queue: Final = "switchgear-" + hashlib.sha256("\n".join(sorted(pipelines)).encode()).hexdigest()[:16]
         self._failed: BaseException | None = None
+        self._holds = False  # the one DBOS of this process
         self._start_sync: Callable[[str], str] | None = None
         self._start_async: Callable[[str], Coroutine[Any, Any, str]] | None = None
 
@@ -75,6 +78,7 @@ class Engine:
         if not _ONE.acquire(blocking=False):
             msg = "there is a runner in this process already"
             raise RunnerError(msg)
+        self._holds = True
         try:
             logging.getLogger("dbos").addFilter(_worth_telling)
             DBOS(
@@ -140,7 +144,7 @@ class Engine:
     def _launch(self, dbos: type[DBOS]) -> None:
         try:
             dbos.launch()
-            dbos.register_queue(_QUEUE, polling_interval_sec=_LOOK)
+            dbos.register_queue(self._queue, polling_interval_sec=_LOOK)
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
             self._failed = error
 
@@ -149,7 +153,7 @@ class Engine:
 
         known = DBOS.get_workflow_status(row.workflow)
         if known is not None:
-            DBOS.resume_workflow(row.workflow, queue_name=_QUEUE)
+            DBOS.resume_workflow(row.workflow, queue_name=self._queue)
             return
         start = self._start_async if is_async else self._start_sync
         if start is None:
@@ -157,14 +161,17 @@ class Engine:
             raise RunnerError(msg)
         if row.forked_from is not None and DBOS.get_workflow_status(row.forked_from) is not None:
             with SetWorkflowID(row.workflow):
-                DBOS.fork_workflow(row.forked_from, row.fork_step or 1, queue_name=_QUEUE)
+                DBOS.fork_workflow(row.forked_from, row.fork_step or 1, queue_name=self._queue)
             return
         with SetWorkflowID(row.workflow):
             DBOS.start_workflow(start, row.run)
 
     def _destroy(self, seconds: int) -> None:
+        if not self._holds:
+            return
         from dbos import DBOS
 
+        self._holds = False
         try:
             DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=seconds)
         finally:

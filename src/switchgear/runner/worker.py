@@ -61,7 +61,8 @@ class Worker:
         self._shop: Final = shop
         self._pipelines: Final = pipelines
         self._queue: Final = RunQueue(shop.engine, self.name)
-        self._engine: Final = Engine(durable_url, self.name, self)
+        self._durable_url: Final = durable_url
+        self._made: Engine | None = None
         self._max: Final = max_concurrency
         self._beat: Final = beat_us / 1e6
         self._dead_after_us: Final = dead_after_us
@@ -80,6 +81,8 @@ class Worker:
             RunnerError: DBOS or the database can't be opened.
         """
         self._sign_on()
+        # Only now are all of its pipelines known.
+        self._made = Engine(self._durable_url, self.name, self, self._pipelines)
         try:
             self._engine.launch()
         except BaseException:
@@ -87,12 +90,19 @@ class Worker:
             raise
         self._thread.start()
 
+    @property
+    def _engine(self) -> Engine:
+        assert self._made is not None  # noqa: S101 - nothing is executed before it is started
+        return self._made
+
     def look(self) -> None:
         """Have it look for work at once."""
         self._wake.set()
 
     def close(self, drain: float) -> None:
         """Take no more runs, let layers end for up to *drain* seconds, give unfinished runs back to the queue."""
+        if self._thread.ident is None:
+            return  # it was never started
         self._claiming = False
         for session in tuple(self._sessions.values()):
             session.stop("drain", "its worker is about to end")
@@ -227,5 +237,4 @@ class Worker:
 
     def _thread_end(self) -> None:
         self.look()
-        if self._thread.ident is not None:
-            self._thread.join(timeout=10)
+        self._thread.join(timeout=10)
