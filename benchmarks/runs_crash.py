@@ -162,6 +162,25 @@ def judged(folder: str, names: list[str], runner: Runner, runs: tuple[str, ...],
     }
 
 
+def killed(crowd: Workers, runner: Runner, chance: random.Random, names: list[str], kills: int) -> int:
+    """Kill workers at random moments, then wait until every run has ended; return how many were killed."""
+    done = 0
+    for kill in range(kills):
+        time.sleep(chance.uniform(0.0, 1.5))
+        victim = names[kill % len(names)]
+        crowd.kill(victim)
+        done += 1
+        crowd.start(victim)
+        crowd.ready(victim)
+        if not runner.capacity().queued and not runner.capacity().active_runs:
+            break
+    ends = time.monotonic() + 600
+    while (found := runner.capacity()).queued or found.active_runs:
+        time.sleep(0.1)
+        assert time.monotonic() < ends, found
+    return done
+
+
 def measure(*, runs: int, kills: int, workers: int, seed: int, database: str | None) -> dict[str, Any]:
     """Kill workers at random, then let them end; return the findings."""
     chance = random.Random(seed)
@@ -178,20 +197,10 @@ def measure(*, runs: int, kills: int, workers: int, seed: int, database: str | N
             for name in names:
                 crowd.ready(name)
             began = time.monotonic()
-            done = 0
-            for kill in range(kills):
-                time.sleep(chance.uniform(0.0, 1.5))
-                victim = names[kill % workers]
-                crowd.kill(victim)
-                done += 1
-                crowd.start(victim)
-                crowd.ready(victim)
-                if not runner.capacity().queued and not runner.capacity().active_runs:
-                    break
-            while (found := runner.capacity()).queued or found.active_runs:
-                time.sleep(0.1)
-                assert time.monotonic() < began + 600, found
-            crowd.end()
+            try:
+                done = killed(crowd, runner, chance, names, kills)
+            finally:
+                crowd.end()
             sandbox.wait_until(lambda stats: stats.under_way == 0)
             findings = judged(folder, names, runner, submitted, sandbox.stats().received)
             runner.close()
