@@ -183,15 +183,17 @@ class Scene:
                 [sys.executable, *options], stdout=subprocess.PIPE, stderr=log, text=True, env=self.environ
             )
             assert process.stdout is not None
-            self.url = process.stdout.readline().split()[1]
-            self.environ["SWITCHGEAR_URL"] = self.url
-            assert self.command("keys create ci --service env --service file", keep=False) == 0
-            self.be_busy()
-            self.be_asked()
-            # Killed, with a dump of every thread's stack in its log.
-            process.send_signal(signal.SIGABRT)
-            process.wait(20)
-            process.stdout.close()
+            try:
+                self.url = process.stdout.readline().split()[1]
+                self.environ["SWITCHGEAR_URL"] = self.url
+                assert self.command("keys create ci --service env --service file", keep=False) == 0
+                self.be_busy()
+                self.be_asked()
+            finally:
+                # Killed, with a dump of every thread's stack in its log.
+                process.send_signal(signal.SIGABRT)
+                process.wait(20)
+                process.stdout.close()
         self.told["log"] = (self.folder / "log").read_text(encoding="utf-8")
         assert "Current thread" in self.told["log"]
         for file in self.folder.rglob("*"):

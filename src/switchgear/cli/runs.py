@@ -16,6 +16,7 @@ from switchgear.cli.errors import CHECK_FAILED, OK, REFUSED
 from switchgear.cli.fetch import fetch, send
 from switchgear.cli.output import Cell, json_option, print_facts, print_json, print_table, say, text_of
 from switchgear.cli.run_follow import TONES, WORDS, follow, money, resting
+from switchgear.cli.runs_profile import profile
 from switchgear.cli.settings import config_option, read, url_option
 from switchgear.cli.source import server_url
 
@@ -42,6 +43,9 @@ def command() -> None:
 
     A running server is asked: it runs the pipelines under [runner] in its configuration.
     """
+
+
+command.add_command(profile)
 
 
 @command.command(

@@ -42,6 +42,7 @@ RESERVED_NAMES: Final = frozenset(
         "metrics",
         "openapi.json",
         "partials",
+        "profile",
         "readyz",
         "runs",
         "services",

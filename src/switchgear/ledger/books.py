@@ -144,6 +144,8 @@ def enter(
         sql.send(cursor, sql.insert_events, events)
     if afoot is not None and opened:
         afoot.add(records, last, len(opened))
+        for _, record in settled:  # reserved and settled in one
+            afoot.take(record.call_id, record.attempt)
     return problems
 
 

@@ -6,6 +6,7 @@ standard output, a line of JSON each. It ends when its input does.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -109,8 +110,9 @@ def main(source: BinaryIO, answers: BinaryIO) -> None:
 def _tell(exporting: Exporting, answers: BinaryIO, told: bytes) -> bytes:
     line = msgspec.json.encode(exporting.counts) + b"\n"
     if line != told:
-        answers.write(line)
-        answers.flush()
+        with contextlib.suppress(BrokenPipeError):  # the gate has died; what it has told goes out all the same
+            answers.write(line)
+            answers.flush()
     return line
 
 

@@ -22,6 +22,7 @@ from switchgear.web.api import (
     limits,
     metrics,
     probes,
+    profile,
     runs,
     services,
     usage,
@@ -53,6 +54,7 @@ _NOUNS = (
     applications,
     config,
     probes,
+    profile,
     runs,
 )
 
