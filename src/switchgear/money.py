@@ -10,7 +10,7 @@ from __future__ import annotations
 from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 from typing import Final
 
-__all__ = ["NANO_PER_USD", "format_usd", "to_nano", "to_usd"]
+__all__ = ["NANO_PER_USD", "format_usd", "to_nano", "to_usd", "usd_text"]
 
 NANO_PER_USD: Final = 1_000_000_000
 
@@ -41,9 +41,14 @@ def to_nano(usd: Decimal | int | str) -> int:
 
 def to_usd(nano: int) -> Decimal:
     """Return *nano* nano-USD as an exact Decimal of USD, without trailing zeros."""
+    return Decimal(usd_text(nano))
+
+
+def usd_text(nano: int) -> str:
+    """Return *nano* nano-USD as exact digits of USD, without trailing zeros: ``0.0125``."""
     whole, rest = divmod(abs(nano), NANO_PER_USD)
     text = f"{whole}.{rest:09d}".rstrip("0").rstrip(".") if rest else str(whole)
-    return Decimal(f"-{text}" if nano < 0 else text)
+    return f"-{text}" if nano < 0 else text
 
 
 def format_usd(nano: int | None) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from click.testing import CliRunner
 
+import switchgear as sg
 from switchgear.calls import Attribution, Call, Usage, new_call_id
 from switchgear.cli.root import root
 from switchgear.ledger.ledger import Ledger
@@ -60,3 +61,21 @@ def test_a_trace_is_drawn_and_told(tmp_path: Path) -> None:
     assert "(waited 2.0 s)" in text
     assert (told["calls"], told["cost_usd"], told["duration_ms"]) == (2, "0.004", 10_000)
     assert CliRunner().invoke(root, ["traces", "show", "nothing", "--config", str(file)]).exit_code == 1
+
+
+def test_the_profile_of_a_run_is_a_line_a_layer(tmp_path: Path) -> None:
+    """With its sums below, the same as JSON, and a word where there is nothing."""
+    file = tmp_path / "switchgear.toml"
+    file.write_text(
+        f'[ledger]\nurl = "sqlite:///{tmp_path}/l.db"\n[services.t]\nprices = {{ "*" = {{ request = "0.5" }} }}\n'
+    )
+    with sg.Governor.from_config(file) as gov, sg.attribution(run="r1", layer="research"), gov.call("t"):
+        pass
+    run = CliRunner().invoke(root, ["runs", "profile", "r1", "--config", str(file)]).output
+    told = json.loads(CliRunner().invoke(root, ["runs", "profile", "r1", "--json", "--config", str(file)]).output)
+    other = CliRunner().invoke(root, ["runs", "profile", "r2", "--config", str(file)])
+
+    assert "research" in run
+    assert run.splitlines()[-1].startswith("all")
+    assert told["items"][0]["layer"] == "research"
+    assert "no call of a run 'r2'" in other.output

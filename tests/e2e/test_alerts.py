@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
 import pytest
-from tests.alerts.conftest import Sink
+from tests.alerts.conftest import Sink, until
 
 from switchgear.config import load_text
 from switchgear.server import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.e2e
 
@@ -47,14 +47,6 @@ def sinks() -> Iterator[tuple[Sink, Sink]]:
     yield made
     for sink in made:
         sink.close()
-
-
-def until(done: Callable[[], bool]) -> None:
-    """Wait for what the server does by itself."""
-    end = time.monotonic() + 15
-    while not done():
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
 
 
 def test_a_breaker_tells_twice_through_a_restart(tmp_path: Path, sinks: tuple[Sink, Sink]) -> None:

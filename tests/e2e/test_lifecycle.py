@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -165,7 +166,8 @@ def test_what_does_not_end_in_time_is_cancelled_and_settled(served: Served, sand
         thread.join()
 
     assert (code, served.statuses) == (0, [503, 503, 503])
-    assert messages == "the server ends: 3 requests in flight are cancelled\n"
+    (line,) = map(json.loads, messages.splitlines())
+    assert line["event"] == "the server ends: 3 requests in flight are cancelled"
     assert _status(served.rows()) == {"cancelled": 3}
 
 

@@ -44,6 +44,7 @@ class Site:
     def __init__(self, place: Place) -> None:
         self._listener = socket.socket()
         self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen()  # so that a browser that is faster than the server waits
         self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         config = uvicorn.Config(place.app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)

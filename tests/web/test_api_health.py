@@ -13,7 +13,15 @@ def test_a_healthy_answer_has_the_promised_shape(empty: Place) -> None:
     found = answer.json()
     assert answer.status_code == 200
     assert (found["status"], found["reasons"]) == ("healthy", [])
-    assert found["runner"] == {"active_runs": 0, "max_concurrency": 3, "capacity_percent": 0}
+    assert found["runner"] == {
+        "active_runs": 0,
+        "max_concurrency": 3,
+        "capacity_percent": 0,
+        "queued": 0,
+        "paused": 0,
+        "oldest_wait_ms": None,
+        "workers": 0,
+    }
     assert found["generated_at"] == "2026-11-24T13:03:07Z"
     assert found["services"]["openai"]["text"] == "no calls yet"
     assert found["services"]["openai"]["critical"] is True

@@ -102,6 +102,9 @@ def test_every_address_of_the_api_is_described(full: Place) -> None:
         "events",
         "keys",
         "alerts",
+        "runs",
+        "pipelines",
+        "applications",
     )
     wanted = {f"/api/{noun}" for noun in nouns}
     parts = {
@@ -115,7 +118,18 @@ def test_every_address_of_the_api_is_described(full: Place) -> None:
         "/api/breakers/{service}",
         "/api/budgets/{name}/limit",
         "/api/calls/{call_id}",
+        "/api/applications/stats",
+        "/api/applications/{name}",
+        "/api/applications/{name}/notes",
+        "/api/applications/{name}/status",
         "/api/events.csv",
+        "/api/runs/{run}",
+        "/api/runs/{run}/cancel",
+        "/api/runs/{run}/pause",
+        "/api/runs/{run}/resume",
+        "/api/runs/{run}/retry",
+        "/api/runs/{run}/log",
+        "/api/runs/{run}/artefacts/{name}",
     }
     assert wanted | parts | {"/metrics", "/healthz", "/readyz"} == set(document["paths"])
     text = full.client().get("/openapi.json").text

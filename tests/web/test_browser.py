@@ -32,6 +32,7 @@ PAGES = {
     "filtered": "/calls?job=nobody&service=openai",
     "usage": "/usage?range=24h",
     "usage-nothing": "/usage?model=nobody",
+    "profile": "/profile",
     "runs": "/runs",
     "applications": "/applications",
     "trace": "/traces/4bf92f3577b34da6a3ce929d0e0e4736",

@@ -19,13 +19,12 @@ if TYPE_CHECKING:
     from tests.web.conftest import Place
 
 PAGES = ["/-/", "/-/doctor", "/-/config", "/-/prices", "/-/keys", "/-/audit", "/-/versions", "/-/patterns"]
-SHELLS = ["/runs", "/applications"]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 HOSTILE = "<script>alert(1)</script>\"'"
 HTML = {"accept": "text/html"}
 
 
-@pytest.mark.parametrize("address", [*PAGES, *SHELLS, f"/traces/{TRACE}"])
+@pytest.mark.parametrize("address", [*PAGES, f"/traces/{TRACE}"])
 def test_unknown_keys_are_told(full: Place, address: str) -> None:
     """A page that takes no such key says so, and what it takes."""
     assert full.client().get(address, headers=HTML).status_code == 200
@@ -121,12 +120,3 @@ def test_a_trace_shows_its_calls_in_time(place: Place) -> None:
     assert (told["calls"], told["unpriced"], told["cost_usd"]) == (2, 1, "0.0042")
     assert told["duration_ms"] == pytest.approx(6000.001)
     assert f'href="/traces/{TRACE}"' in client.get(f"/calls/{call}").text
-
-
-@pytest.mark.parametrize("address", SHELLS)
-def test_what_is_not_built_says_so(full: Place, address: str) -> None:
-    """No number is made up for it, and what there is instead is linked."""
-    text = full.client().get(address).text
-
-    assert "This version" in text
-    assert 'href="/usage?by=' in text

@@ -18,6 +18,7 @@ PAGES = [
     "/services/openai",
     "/budgets",
     "/budgets/job-default",
+    "/profile",
     "/runs",
     "/traces/4bf92f3577b34da6a3ce929d0e0e4736",
     "/-/doctor",

@@ -15,6 +15,7 @@ __all__ = [
     "NEUTRAL",
     "NUMBER_WORDS",
     "OPEN_END",
+    "OTHERS",
     "PRESENT",
     "ROUNDING",
 ]
@@ -37,7 +38,7 @@ NEUTRAL: Final = _set(
     # What every sentence is made with.
     "a an the i me my mine myself we our us you your yours it its this that these those he she they them their",
     "is am are was were be been being have has had having do does did and or but as at in on of for with to from into",
-    "by than then there here where which who whom whose when while if so such also too both each other others another",
+    "by then there here where which who whom whose when while if so such also too both each other others another",
     "can could may might will would shall should about through across within during via per after before between",
     "including include includes among toward towards upon onto what how why",
     # What a person's skills and posts are spoken of with.
@@ -48,7 +49,7 @@ NEUTRAL: Final = _set(
     "find found please thank thanks consider considering consideration opportunity welcome chance discuss discussing",
     "conversation talk talking speak speaking meet meeting hear hearing look looking forward glad happy pleased",
     "position role post job posting vacancy need needs ask asks asked want wants seek seeks seeking offer offers",
-    "contribute contributing bring brings join joining further details detail reading read time more",
+    "contribute contributing bring brings join joining further details detail reading read time",
     "reply answer questions question available availability sincerely kind regards dear hope hoping describe describes",
     "described let know say says said write writing wrote",
 )
@@ -68,6 +69,9 @@ LIMITING: Final = _set(
 
 ROUNDING: Final = _set("up nearly almost approximately approx roughly around under about some below")
 """Before a number, what makes it less exact; who repeats the number repeats the word."""
+
+OTHERS: Final = _set("you your yours we us our ours they them their theirs he him his she her hers")
+"""Who is not the CV's person: a sentence about one of these says nothing of what the person did."""
 
 ARTICLES: Final = _set("a an the")
 PRESENT: Final = _set("am work works currently current now present today")

@@ -126,6 +126,20 @@ class Board:
         self._alerts[key] = changed = msgspec.structs.replace(alert, ack=ack)
         return changed
 
+    def restore(self, alerts: Iterable[Alert], silences: Iterable[Silence]) -> None:
+        """Go on from what another process has recorded: what is here besides is forgotten."""
+        self._alerts = {alert.key: alert for alert in alerts}
+        self._silences = {silence.id: silence for silence in silences}
+
+    def hear(self, alerts: Iterable[Alert], silences: Iterable[Silence], *, now: int) -> None:
+        """Take over what people have said to other processes: silences, and that they know of an alert."""
+        self._silences = {silence.id: silence for silence in silences}
+        for said in alerts:
+            alert = self._alerts.get(said.key)
+            if alert is not None and said.ack and not alert.ack and alert.fired_at == said.fired_at:
+                self._alerts[said.key] = msgspec.structs.replace(alert, ack=said.ack)
+        self._mute(now)
+
     def silence(self, silence: Silence, *, now: int) -> None:
         """Have *silence* in force."""
         self._silences[silence.id] = silence

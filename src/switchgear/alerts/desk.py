@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from switchgear.alerts.alert import Ack, Alert
 from switchgear.alerts.board import Board, Listener
@@ -37,12 +37,22 @@ if TYPE_CHECKING:
     from switchgear.ledger.commit import Commit
     from switchgear.ledger.rows import Entry
 
-__all__ = ["AlertDesk"]
+__all__ = ["AlertDesk", "Lead"]
 
 _COMMIT: Final = 5.0
 """Seconds that a change gets to be recorded before somebody is told of it all the same."""
 
 _log = logging.getLogger("switchgear.alerts")
+
+
+class Lead(Protocol):
+    """Tells whether this process is the one of several that looks and tells."""
+
+    def holds(self) -> bool:
+        """Tell whether it is now."""
+
+    def close(self) -> None:
+        """Leave it to another."""
 
 
 class AlertDesk:
@@ -56,6 +66,8 @@ class AlertDesk:
         clock: time.
         environ: where channels have their secrets.
         link: the address of the dashboard, where the configuration says none.
+        lead: asked before each look and each message; who does not lead only shows what is recorded.
+            None: there are no other processes.
 
     Raises:
         ConfigError: a channel can't be made: a variable is not set, a package is missing.
@@ -72,11 +84,15 @@ class AlertDesk:
         clock: Clock,
         environ: Mapping[str, str],
         link: str,
+        lead: Lead | None = None,
     ) -> None:
         alerts = config.alerts
         self.config = alerts
         self._clock: Final = clock
         self._record: Final = record
+        self._lead: Final = lead
+        self._leads = lead is None
+        self._trail: Final = reader.trail
         self._lock: Final = threading.Lock()
         self._board: Final = Board(
             rules_of(alerts),
@@ -101,6 +117,10 @@ class AlertDesk:
         self._threads: list[threading.Thread] = []
 
     # -- what the server calls
+
+    def look_at_runs(self, read: Callable[[int], Mapping[str, Mapping[str, float]]]) -> None:
+        """Look at runs, too: *read* returns each of their metrics at an instant, by pipeline."""
+        self._gatherer.runs = read
 
     def start(self) -> None:
         """Start the threads that look and tell."""
@@ -140,9 +160,16 @@ class AlertDesk:
             thread.join(timeout=1.0)
         for courier in self._couriers.values():
             courier.close()
+        if self._lead is not None:
+            self._lead.close()
 
     def look(self) -> None:
-        """Read values and take them in, whatever the time; then what has changed is on record."""
+        """Read values and take them in, whatever the time; then what has changed is on record.
+
+        A process that does not lead only takes in what the one that does has recorded.
+        """
+        if not self._keep_up():
+            return
         now = self._now()
         readings = self._gatherer.read(self._asked, now=now)
         with self._lock:
@@ -152,7 +179,7 @@ class AlertDesk:
     def deliver(self, channel: str) -> None:
         """Send what is due on *channel*, message by message, until nothing is or one fails."""
         courier = self._couriers[channel]
-        while not self._closing and courier.run(self._now()):
+        while not self._closing and self._may_tell() and courier.run(self._now()):
             pass
 
     # -- what people ask and do
@@ -162,6 +189,11 @@ class AlertDesk:
         """Every alert and every silence."""
         with self._lock:
             return self._board.alerts, self._board.silences
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process looks and tells; of several processes on one ledger, one does."""
+        return self._leads
 
     @property
     def firing(self) -> int:
@@ -272,6 +304,23 @@ class AlertDesk:
                 self.deliver(channel)
             except Exception:  # noqa: BLE001 - as above
                 _log.exception("alerts: telling %s failed", channel)
+
+    def _may_tell(self) -> bool:
+        return self._leads and (self._lead is None or self._lead.holds())
+
+    def _keep_up(self) -> bool:
+        """Hear of what other processes have recorded; return whether this one leads."""
+        if self._lead is None:
+            return True
+        led, leads = self._leads, self._lead.holds()
+        alerts, silences = recorded_alerts(self._trail), recorded_silences(self._trail)
+        with self._lock:
+            if led and leads:
+                self._board.hear(alerts, silences, now=self._now())
+            else:
+                self._board.restore(alerts, silences)
+            self._leads = leads
+        return leads
 
     def _courier(self, listener: Listener, carrier: Carrier) -> Courier:
         def due(now: int) -> Sequence[Alert]:

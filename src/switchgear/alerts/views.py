@@ -130,7 +130,10 @@ class DeadItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlertBoard(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything about alerts. All are on one page: *next* is null."""
+    """Everything about alerts. All are on one page: *next* is null.
+
+    *leads* false: another process looks and tells; this one shows what that has recorded.
+    """
 
     items: tuple[AlertItem, ...]
     firing: int
@@ -140,6 +143,7 @@ class AlertBoard(msgspec.Struct, frozen=True, kw_only=True):
     silences: tuple[SilenceItem, ...]
     channels: tuple[ChannelItem, ...]
     dead_letters: tuple[DeadItem, ...]
+    leads: bool = True
     next: str | None = None
 
     def in_state(self, state: str) -> tuple[AlertItem, ...]:
@@ -164,6 +168,7 @@ def board_of(desk: AlertDesk) -> AlertBoard:
             DeadItem(channel=one.channel, at=from_micros(one.at), alerts=one.alerts, first=one.first, error=one.error)
             for one in desk.dead_letters
         ),
+        leads=desk.leads,
     )
 
 

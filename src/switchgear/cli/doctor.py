@@ -51,6 +51,7 @@ def command(strict: bool, config_path: Path | None, as_json: bool) -> int:  # no
 
 def _findings(config_path: Path | None) -> Iterator[Finding]:
     from switchgear.cli.checks.machine import check_extras, check_port
+    from switchgear.cli.checks.telemetry import check_telemetry
     from switchgear.clock import SystemClock
     from switchgear.insight.checks.clock import check_clock
     from switchgear.insight.checks.keys import check_keys
@@ -68,6 +69,7 @@ def _findings(config_path: Path | None) -> Iterator[Finding]:
         yield from check_keys(config, os.environ)
         yield from check_ledger(config, clock)
         yield from check_port(config)
+        yield from check_telemetry(config, os.environ)
     yield from check_prices(clock)
     yield from check_clock(clock)
     yield from check_extras()

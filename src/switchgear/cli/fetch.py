@@ -18,13 +18,14 @@ from switchgear.errors import ConfigError
 __all__ = ["fetch", "send"]
 
 _PATIENCE: Final = 10.0
+_SAYS_WHY: Final = (http.HTTPStatus.BAD_REQUEST, http.HTTPStatus.NOT_FOUND)
 
 
 def fetch(url: str, path: str) -> dict[str, Any]:
     """Return the JSON object at *path* of the server at *url*.
 
     Raises:
-        ConfigError: *url* is no address, or the server asks who one is.
+        ConfigError: *url* is no address, the server asks who one is, or it says that there is no such thing.
         UnreachableError: nobody answers there, or somebody else does.
     """
     try:
@@ -32,6 +33,8 @@ def fetch(url: str, path: str) -> dict[str, Any]:
     except urllib.error.HTTPError as error:
         if error.code == http.HTTPStatus.UNAUTHORIZED:
             raise _refused(url) from None
+        if error.code in _SAYS_WHY and (detail := _detail(error)) is not None:
+            raise ConfigError(detail) from None
         msg = f"the server at {url} answers {path} with HTTP {error.code}; is it a Switchgear?"
         raise UnreachableError(msg) from None
 

@@ -14,6 +14,7 @@ __all__ = ["COMMANDS", "root"]
 COMMANDS: Final = {
     "serve": ("switchgear.cli.serve", "Run the gateway, the API and the dashboard."),
     "demo": ("switchgear.cli.demo", "See it work: a real model, real traffic, no keys."),
+    "apply": ("switchgear.cli.apply", "Prepare a job application, every sentence from your CV."),
     "init": ("switchgear.cli.init", "Write a commented configuration."),
     "status": ("switchgear.cli.status", "Show how things are, on one screen."),
     "doctor": ("switchgear.cli.doctor", "Check the installation and the configuration."),
@@ -27,6 +28,8 @@ COMMANDS: Final = {
     "calls": ("switchgear.cli.calls", "Look up calls in the ledger."),
     "keys": ("switchgear.cli.keys", "Say who may use the gateway, and for what."),
     "alerts": ("switchgear.cli.alerts", "Show what fires, silence it, test who is told."),
+    "runs": ("switchgear.cli.runs", "Start runs of pipelines, and look after them."),
+    "applications": ("switchgear.cli.applications", "Show applications, what came of them, and how many were sent."),
     "traces": ("switchgear.cli.traces", "Show the calls of one trace in time."),
     "prices": ("switchgear.cli.prices", "Show what models cost, and which have no price."),
     "ledger": ("switchgear.cli.ledger", "Check, export, back up and prune the ledger."),

@@ -62,7 +62,9 @@ def command(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     from switchgear.server import Origin, serve
+    from switchgear.telemetry.logs.setup import set_up
 
+    set_up(current.config.telemetry)
     origin = Origin(current, lambda: load_sourced(path, environ=os.environ))
     return serve(origin, host=host, port=port, only=only, workers=workers, announce=_announce)
 

@@ -52,9 +52,10 @@ def located(given: Path | None) -> Path | None:
 
 
 def address(config: Config) -> str:
-    """Return the URL at which a server of *config* answers on this machine."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.server.host, config.server.host)  # noqa: S104 - is replaced
-    return f"http://{f'[{host}]' if ':' in host else host}:{config.server.port}"
+    """Return the URL at which the API of a server of *config* answers on this machine."""
+    listens, port = config.server.admin or (config.server.host, config.server.port)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listens, listens)  # noqa: S104 - is replaced
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _found() -> Path | None:

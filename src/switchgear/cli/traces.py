@@ -32,7 +32,10 @@ def command() -> None:
 @config_option
 @json_option
 def show(trace_id: str, config_path: Path | None, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
-    """Show the calls of a trace in time: dots are the wait at the gate, # is the provider, x a refusal."""
+    """Show the calls of a trace, or of a run by its name, in time.
+
+    Dots are the wait at the gate, # is the provider, x a refusal.
+    """
     from switchgear.clock import SystemClock
     from switchgear.insight.metrics import plain
     from switchgear.insight.trace import find_trace

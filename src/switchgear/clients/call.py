@@ -8,6 +8,7 @@ import msgspec
 
 from switchgear import context
 from switchgear.calls import Call, Outcome, Usage, new_call_id
+from switchgear.tracing import place, running
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,7 +116,7 @@ class GovernedCall:
         )
 
     def __enter__(self) -> Self:
-        self._admitted = self._gate.admit(self._call(), max_wait_us=self._max_wait_us, cheaper=self._cheaper)
+        self._admitted = self._gate.admit(self.described(), max_wait_us=self._max_wait_us, cheaper=self._cheaper)
         return self
 
     def __exit__(
@@ -125,7 +126,7 @@ class GovernedCall:
             self.settlement = self._gate.settle(self._admitted, self._outcome(error))
 
     async def __aenter__(self) -> Self:
-        self._admitted = await self._gate.aadmit(self._call(), max_wait_us=self._max_wait_us, cheaper=self._cheaper)
+        self._admitted = await self._gate.aadmit(self.described(), max_wait_us=self._max_wait_us, cheaper=self._cheaper)
         return self
 
     async def __aexit__(
@@ -135,16 +136,23 @@ class GovernedCall:
             self.settlement = await self._gate.asettle(self._admitted, self._outcome(error))
 
     def _of_model(self, model: str) -> Call:
-        return msgspec.structs.replace(self._call(), model=model)
+        return msgspec.structs.replace(self.described(), model=model)
 
-    def _call(self) -> Call:
+    def described(self) -> Call:
+        """Return the call as the gate would be asked for it; each time with a new id."""
+        attribution = context.current()
+        trace_id, parent = running()
+        if trace_id is None:
+            trace_id, parent = place(attribution)
         return Call(
             id=new_call_id(self._gate.clock.moment().wall),
             service=self._service,
             endpoint=self._endpoint,
             model=self._need.model,
-            attribution=context.current(),
+            attribution=attribution,
             bound=self._need.bound,
+            trace_id=trace_id,
+            parent_span_id=parent,
         )
 
     def _outcome(self, error: BaseException | None) -> Outcome:

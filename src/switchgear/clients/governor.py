@@ -14,9 +14,11 @@ from switchgear.errors import LedgerError
 from switchgear.governor.chronicle import note_start, note_stop
 from switchgear.governor.gate import Gate
 from switchgear.governor.opening import open_parts
+from switchgear.money import to_usd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
     from types import TracebackType
     from typing import Self
 
@@ -106,6 +108,26 @@ class Governor(Gate):
         need = Need(model=model, input_tokens=input_tokens, max_output_tokens=max_output_tokens, units=units)
         wait = None if max_wait is None else micros(max_wait)
         return GovernedCall(self, service, need, endpoint=endpoint, max_wait_us=wait)
+
+    def quote(
+        self,
+        service: str,
+        *,
+        model: str | None = None,
+        input_tokens: int = 0,
+        max_output_tokens: int = 0,
+        units: Mapping[str, int] | None = None,
+    ) -> Decimal | None:
+        """Return what such a call could cost at most, in USD, without making it; None: no price is known.
+
+        Raises:
+            ConfigError: there is no such service.
+            ValueError: a number is negative or no whole number.
+        """
+        need = Need(model=model, input_tokens=input_tokens, max_output_tokens=max_output_tokens, units=units)
+        call = GovernedCall(self, service, need, endpoint="quote", max_wait_us=None).described()
+        cost = self.explainer.explain(call).cost
+        return None if cost is None else to_usd(cost)
 
     def protect(
         self,

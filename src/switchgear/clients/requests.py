@@ -14,6 +14,7 @@ from switchgear.governor.asked import Asked
 from switchgear.governor.attempts import Attempts
 from switchgear.governor.callers import ANYBODY
 from switchgear.governor.exchange import Exchange
+from switchgear.tracing import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,8 @@ def attempts_of(gate: Gate, service: str, request: httpx2.Request, body: bytes, 
         if _same_origin(request.url, url):
             path = path.removeprefix(url.raw_path.decode("ascii").rstrip("/"))
     caller: Caller = request.extensions.get(CALLER, ANYBODY)
-    asked = Asked(method=request.method, path=path, headers=raw_headers(request), body=body, caller=caller)
+    headers, span = raw_headers(request), running()
+    asked = Asked(method=request.method, path=path, headers=headers, body=body, caller=caller, span=span)
     return Attempts(gate, Exchange(gate, service, asked), draw)
 
 

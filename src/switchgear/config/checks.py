@@ -10,11 +10,14 @@ from urllib.parse import urlsplit
 
 from switchgear import plugins
 from switchgear.config.alert_checks import alert_problems
+from switchgear.config.applications import application_problems
+from switchgear.config.jobs import job_problems
 from switchgear.config.kinds import KINDS, kind_problems
 from switchgear.config.model import CALENDAR_PERIODS
 from switchgear.config.presets import PRESETS
 from switchgear.config.problems import Problem, nearest, shown
 from switchgear.config.running import runner_problems
+from switchgear.config.telemetry import telemetry_problems
 from switchgear.config.unit_checks import unit_problems
 from switchgear.config.units import parse_duration
 
@@ -40,6 +43,7 @@ RESERVED_NAMES: Final = frozenset(
         "metrics",
         "openapi.json",
         "partials",
+        "profile",
         "readyz",
         "runs",
         "services",
@@ -68,6 +72,9 @@ def problems_in(config: Config) -> Iterator[Problem]:
     """Yield everything in *config* that has the right type and is wrong all the same."""
     yield from _time_zone(config.server.reporting_timezone)
     yield from _hosts(config.server.hosts)
+    if config.server.admin == (config.server.host, config.server.port) and config.server.port != 0:
+        key = "admin_host" if config.server.admin_port is None else "admin_port"
+        yield Problem(("server", key), "is where the gateway listens already")
     if config.server.client_timeout == 0:
         yield Problem(("server", "client_timeout"), "must be longer than 0s")
     yield from _ledger(config.ledger.url)
@@ -83,6 +90,9 @@ def problems_in(config: Config) -> Iterator[Problem]:
         seen.add(budget.name)
         yield from _budget(path, budget, config.services)
     yield from alert_problems(config.alerts)
+    yield from telemetry_problems(config.telemetry)
+    yield from application_problems(config.applications)
+    yield from job_problems(config.jobs, config.services)
 
 
 def _time_zone(name: str) -> Iterator[Problem]:

@@ -7,7 +7,10 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from switchgear.config.alerting import AlertsConfig
+from switchgear.config.applications import ApplicationsConfig
+from switchgear.config.jobs import JobsConfig
 from switchgear.config.running import RunnerConfig
+from switchgear.config.telemetry import TelemetryConfig
 from switchgear.config.units import Duration, Rule, Usd, Window, format_duration, parse_duration
 
 __all__ = [
@@ -54,11 +57,14 @@ class _Section(BaseModel):
 class ServerConfig(_Section):
     """Where Switchgear listens, in how many processes, how it ends, who may call, and where it cuts days.
 
-    *users_file*: who may sign in; None: nobody is asked to. *hosts*: names it answers to besides loopback ones.
+    *admin_host*, *admin_port*: where dashboard and API are, if not where the gateway is. *users_file*: who
+    may sign in; None: nobody is asked to. *hosts*: names it answers to besides loopback ones.
     """
 
     host: StrictStr = "127.0.0.1"
     port: Annotated[StrictInt, Field(ge=0, le=65535)] = 8400
+    admin_host: StrictStr | None = None
+    admin_port: Annotated[StrictInt, Field(ge=0, le=65535)] | None = None
     reporting_timezone: StrictStr = "UTC"
     require_keys: StrictBool = False
     users_file: Annotated[StrictStr, Field(min_length=1)] | None = None
@@ -68,6 +74,13 @@ class ServerConfig(_Section):
     client_timeout: Duration = Field(default="20s")  # type: ignore[assignment]  # validated into microseconds
     max_head_bytes: Annotated[StrictInt, Field(ge=1024)] = 64 * 1024
     max_body_bytes: Positive = 64 * 1024 * 1024
+
+    @property
+    def admin(self) -> tuple[str, int] | None:
+        """Host and port of dashboard and API; None: those of the gateway."""
+        if self.admin_host is None and self.admin_port is None:
+            return None
+        return self.admin_host or self.host, self.port if self.admin_port is None else self.admin_port
 
 
 class LedgerConfig(_Section):
@@ -219,3 +232,6 @@ class Config(_Section):
     budgets: tuple[BudgetConfig, ...] = ()
     alerts: AlertsConfig = AlertsConfig()
     runner: RunnerConfig = RunnerConfig()
+    telemetry: TelemetryConfig = TelemetryConfig()
+    applications: ApplicationsConfig = ApplicationsConfig()
+    jobs: JobsConfig = JobsConfig()

@@ -23,6 +23,11 @@ def _head_size(scope: Scope) -> int:
     return lines + len(scope["path"]) + len(scope.get("query_string", b""))
 
 
+def _is_ours(first: str) -> bool:
+    """Return whether the path segment *first* is that of a page, of one as a file (``calls.csv``), or of the API."""
+    return not first or first in RESERVED_NAMES or first.partition(".")[0] in RESERVED_NAMES
+
+
 class Front:
     """An ASGI app that sends a request where its first path segment belongs.
 
@@ -70,8 +75,7 @@ class Front:
                 await send_problem(send, long.status, long.title, long.detail)
                 return
             first = scope["path"].split("/", 2)[1] if scope["path"].startswith("/") else ""
-            app = self._control if not first or first in RESERVED_NAMES else self._proxy
-            await app(scope, receive, send)
+            await (self._control if _is_ours(first) else self._proxy)(scope, receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:

@@ -35,4 +35,5 @@ def status_line(status: int) -> str:
 
 def head_bytes(first: str, headers: Headers) -> bytes:
     """Return the head that begins with the line *first*."""
-    return (first + "".join([f"{name}: {value}\r\n" for name, value in headers]) + "\r\n").encode("latin-1")
+    lines = "\r\n".join(map(": ".join, headers))
+    return f"{first}{lines}\r\n\r\n".encode("latin-1") if lines else f"{first}\r\n".encode("latin-1")

@@ -82,6 +82,7 @@ class GatewayProtocol(asyncio.Protocol):
         self._config: Final = config
         self._state: Final = server_state
         self._app_state: Final = app_state
+        self._tasks: Final = cast("set[Ride | None]", server_state.tasks)  # a ride can be cancelled as a task can
         self._loop: Final = loop
         self._deadline: Final = Deadline(loop, self._too_late)
         self._parser: Final = httptools.HttpRequestParser(self)
@@ -277,12 +278,12 @@ class GatewayProtocol(asyncio.Protocol):
         while self._queue and self._queue[0].ready and self._ride is None and not self._transport.is_closing():
             self._active = self._queue.popleft()
             self._ride = Ride(self._counter, self._active, self)
-            self._state.tasks.add(cast("Any", self._ride))  # it can be cancelled as a task can
+            self._tasks.add(self._ride)
             self._ride.start()
         self._starting = False
 
     def _served(self) -> None:
-        self._state.tasks.discard(cast("Any", self._ride))
+        self._tasks.discard(self._ride)
         self._state.total_requests += 1
         request, self._active, self._ride = self._active, None, None
         if self._transport.is_closing() or request is None:

@@ -104,10 +104,16 @@ class Ride:
             self._task = self._station.go_on(counter.answer(request))
 
     def cancel(self, msg: object = None) -> None:
-        """Call it off, as a task's *cancel* does: what is with the upstream is cut, and settled."""
+        """Call it off in the next turn of the loop, as a task's *cancel* does.
+
+        A task that goes on has begun by then: before, it would not know what it has to give back.
+        """
+        asyncio.get_running_loop().call_soon(self._cancel, msg)
+
+    def _cancel(self, msg: object) -> None:
+        """Cut what is with the upstream, and settle it."""
         if self._task is not None:
-            # A task that is cancelled before its first turn would not even know what it has to give back.
-            self._task.get_loop().call_soon(self._task.cancel, msg)
+            self._task.cancel(msg)
             return
         if self._over:
             return
@@ -116,11 +122,12 @@ class Ride:
         reply, self._reply = self._reply, None
         if leaving is not None:
             self._gate.abandon(leaving.admitted, asyncio.CancelledError())
-        elif reply is not None:
-            reply.release()
-            self._settle(self._passage)
         self._steps.close()
-        self._station.called_off()
+        if reply is None:
+            self._station.called_off()
+        else:
+            reply.release()
+            self._call_off(self._passage)
 
     def _advance(self, came: object) -> None:
         """Take the next step after what *came* of the one before."""
@@ -235,11 +242,15 @@ class Ride:
             rest = passage.exchange.flush()
             self._advance(self._taken + rest if self._taken else rest)
 
-    def _settle(self, passage: Passage) -> None:
-        """Settle a call whose client has gone."""
-        gate = self._gate
-        settling = gate.begin_settlement(passage.admitted, passage.left())
-        settling.commit.then(lambda: gate.conclude(settling, settling.commit.problem))
+    def _call_off(self, passage: Passage) -> None:
+        """Settle a call that nobody waits for any more."""
+        settling = self._gate.begin_settlement(passage.admitted, passage.left())
+
+        def settled() -> None:
+            self._gate.conclude(settling, settling.commit.problem)
+            self._station.called_off()
+
+        settling.commit.then(settled)
 
     def _fail(self, error: Exception) -> None:
         self._over = True

@@ -35,6 +35,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         unread: the body is none of our business: it goes on as it comes, once, and is not in *body*.
         caller: who makes it, as the gateway knows.
         recall: what is remembered of its head from the time before; None: nobody looks whether it comes again.
+        span: trace and span id of what it was made in, as far as the process knows.
     """
 
     method: str
@@ -44,3 +45,4 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     unread: bool = False
     caller: Caller = ANYBODY
     recall: Recall | None = None
+    span: tuple[str | None, str | None] = (None, None)

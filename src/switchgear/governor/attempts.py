@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from switchgear.clock import MICROS
+from switchgear.events import CallRetried
 from switchgear.policies.retry import RetryRule, may_repeat, pause_us
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from switchgear.calls import Refusal
+    from switchgear.calls import Call, Refusal
     from switchgear.config.model import ServiceConfig
     from switchgear.governor.exchange import Exchange
     from switchgear.governor.gate import Gate
@@ -75,10 +76,26 @@ class Attempts:
 
     def after_refusal(self, refusal: Refusal) -> bool:
         """Move on to the next service if it was a breaker that refused; any other refusal ends the call."""
-        return refusal.reason == "breaker" and self._move_on()
+        over = self.exchange.call
+        if refusal.reason != "breaker" or not self._move_on():
+            return False
+        self._tell(over, 0)
+        return True
 
     def after_failure(self, failure: Failure) -> float | None:
         """Move on to the next attempt; return the seconds to wait before it, or None: there is none."""
+        over = self.exchange.call
+        pause = self._next(failure)
+        if pause is not None:
+            self._tell(over, round(pause * MICROS))
+        return pause
+
+    def _tell(self, over: Call, pause_us: int) -> None:
+        at = self._gate.clock.moment().wall
+        event = CallRetried(call=over, service=self.exchange.call.service, pause_us=pause_us, at=at)
+        self._gate.bus.publish((event,))
+
+    def _next(self, failure: Failure) -> float | None:
         if not may_repeat(failure, self.exchange.repeat):
             return None
         if self.exchange.call.service not in self._gate.config.services:

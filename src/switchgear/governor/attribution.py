@@ -123,8 +123,8 @@ def described(said: Mapping[str, object]) -> Attribution:
     return cleaned(Attribution(**nouns, tags=tuple(sorted(tags.items()))))
 
 
-def with_baggage(headers: Iterable[tuple[str, str]], said: Attribution) -> tuple[Headers, Headers]:
-    """Return *headers* but their ``baggage``, and that, with *said* as members in the place of such that are there."""
+def with_baggage(headers: Iterable[tuple[str, str]], said: Attribution) -> Headers:
+    """Return *headers* with *said* as members of their ``baggage``, last, in the place of such that are there."""
     kept: list[str] = []
     out: list[tuple[str, str]] = []
     for key, value in headers:
@@ -135,7 +135,7 @@ def with_baggage(headers: Iterable[tuple[str, str]], said: Attribution) -> tuple
     nouns = [(f"{_MEMBER}{noun}", text) for noun in _NOUNS if (text := said.value(noun)) is not None]
     nouns += [(f"{_TAG}{quote(name, safe='')}", value) for name, value in said.tags]
     kept += [f"{name}={quote(value, safe='')}" for name, value in nouns]
-    return out, [("baggage", ",".join(kept))] if kept else []
+    return [*out, ("baggage", ",".join(kept))] if kept else out
 
 
 def _text(value: str | None, longest: int) -> str | None:

@@ -18,15 +18,16 @@ from switchgear.governor.allowance import Allowance
 from switchgear.governor.asked import Asked
 from switchgear.governor.callers import DeniedError
 from switchgear.governor.conclusion import concluded, stopped
-from switchgear.governor.headers import ANSWER_SIEVES, CREDENTIALS, index_of_answer
+from switchgear.governor.headers import ANSWER_SIEVES, CREDENTIALS, STREAMS, index_of_answer
 from switchgear.governor.outgoing import added_headers
 from switchgear.governor.patience import Patience
-from switchgear.governor.prepared import prepared_for
+from switchgear.governor.prepared import encoded, prepared_for
+from switchgear.governor.standing import chained, standing
 from switchgear.policies.retry import Failure, Repeat, is_turned_away
 from switchgear.wire.bodies import BodyReader
 from switchgear.wire.edits import with_model
 from switchgear.wire.outcomes import retry_after_of
-from switchgear.wire.quotas import quotas_of
+from switchgear.wire.quotas import quotas_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,11 +50,6 @@ UNKNOWN_WINDOW: Final = 32_768
 """Tokens reserved for a call without a maximum, of a model whose limits nobody knows."""
 
 _ERROR: Final = 400
-
-_STREAMS: Final = frozenset(
-    {"text/event-stream", "application/x-ndjson", "application/jsonl", "application/stream+json"}
-)
-"""Content types of answers that come piece by piece."""
 
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """RFC 9110, section 9.2.2."""
@@ -87,6 +83,7 @@ class Exchange:
             raise DeniedError(denied)
         attribution = head.attribution(asked)
         self._sent: Final = head.sent(asked, self.facts, attribution)
+        trace_id, parent = standing(asked, head.traced, attribution)
         window = gate.book.max_output(service, self.facts.model)
         bound = self.facts.bound_within(
             max_output=self.config.max_output_tokens or window or UNKNOWN_WINDOW, window=window or UNKNOWN_WINDOW
@@ -102,8 +99,8 @@ class Exchange:
             tier=self.facts.tier,
             billable=self.facts.billable,
             streamed=self.facts.streamed,
-            trace_id=head.trace_id,
-            parent_span_id=head.parent_span_id,
+            trace_id=trace_id,
+            parent_span_id=parent,
         )
         self._unanswered()
 
@@ -190,12 +187,13 @@ class Exchange:
     @property
     def headers(self) -> Headers:
         """The headers to send."""
-        return self._sent.listed(self._length)
+        headers = self._sent.listed(self._length)
+        return chained(headers, self.call) if self.config.gateway else headers
 
     @property
     def head_lines(self) -> bytes:
         """The same as lines of a head."""
-        return self._sent.encoded(self._length)
+        return encoded(self.headers) if self.config.gateway else self._sent.encoded(self._length)
 
     @property
     def _length(self) -> int | None:
@@ -237,11 +235,10 @@ class Exchange:
         self._status = status
         index = index_of_answer(headers)
         content_type, coding = index.get("content-type"), index.get("content-encoding")
-        self._streaming = (content_type or "").partition(";")[0].strip().lower() in _STREAMS
+        self._streaming = (content_type or "").partition(";")[0].strip().lower() in STREAMS
         epoch = self._gate.clock.moment().wall / MICROS
-        asked = index.items()
-        self._retry_after = retry_after_of(asked, epoch) if _RETRY_AFTER & index.keys() else None
-        self._quotas = quotas_of(asked, epoch)
+        self._retry_after = retry_after_of(index.items(), epoch) if _RETRY_AFTER & index.keys() else None
+        self._quotas = quotas_in(index, epoch)
         self._should_retry = index.get("x-should-retry")
         self._coded = coding is not None and coding.lower() != "identity"
         self._reader = self._dialect.reader(self.facts, status=status, headers=headers)

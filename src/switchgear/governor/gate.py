@@ -1,8 +1,7 @@
 """The gate: admit -> (wait) -> call -> settle. Every way out of Switchgear ends here.
 
-The decisions are the state's; what is here is the order of things, once for threads and once for
-tasks: the state says yes, the ledger has it durably, only then may the call leave; and what the
-client sees answered has been settled first.
+The decisions are the state's; here is the order of things, for threads and for tasks: the state says yes,
+the ledger has it durably, only then may the call leave; what the client sees answered has been settled.
 """
 
 from __future__ import annotations
@@ -319,7 +318,7 @@ class Gate:
         row = AttemptRefused(call=plan.call, refusal=refusal, cost=plan.request.cost, at=now.wall, waited_us=waited)
         commit = self.ledger.refuse(row)
         self._publish(events)
-        self.bus.publish((CallRefused(call=plan.call, refusal=refusal, at=now.wall),))
+        self.bus.publish((CallRefused(call=plan.call, refusal=refusal, at=now.wall, waited_us=waited),))
         return commit
 
     def _reserve(self, plan: Plan, admission: Admission) -> tuple[Admitted, Commit]:
@@ -371,7 +370,6 @@ class Gate:
         """Put a call that the state has settled on record."""
         call = admitted.call
         usage = admitted.call.bound if outcome.usage is None else outcome.usage
-        estimated = outcome.estimated or outcome.usage is None
         self.terms.planner.learn(call, outcome)
         settled = CallSettled(
             call=call,
@@ -381,11 +379,14 @@ class Gate:
             waited_us=admitted.waited_us,
             duration_us=now.mono - admitted.started.mono,
             at=now.wall,
+            outcome=outcome,
+            reserved=admitted.cost,
         )
         self._record(events)
         row = settled_row(admitted, outcome, usage=usage, cost=cost, version=version, now=now)
         commit = self.ledger.settle(row)
-        return Settling(call.id, Settlement(usage=usage, cost=cost, estimated=estimated), commit, (*events, settled))
+        settlement = Settlement(usage=usage, cost=cost, estimated=settled.estimated)
+        return Settling(call.id, settlement, commit, (*events, settled))
 
     def _publish(self, events: tuple[Event, ...]) -> None:
         if events:

@@ -12,6 +12,7 @@ __all__ = [
     "ANSWER_SIEVES",
     "CREDENTIALS",
     "OURS",
+    "STREAMS",
     "Headers",
     "Sieve",
     "first",
@@ -19,7 +20,6 @@ __all__ = [
     "index_of",
     "index_of_answer",
     "sieve_without",
-    "trace_of",
 ]
 
 Headers = list[tuple[str, str]]
@@ -31,6 +31,11 @@ _PLAIN_CONNECTION: Final = frozenset({"keep-alive", "close"})
 
 CREDENTIALS: Final = ("authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie")
 """Where callers put what proves who they are to one service, and is no other service's business."""
+
+STREAMS: Final = frozenset(
+    {"text/event-stream", "application/x-ndjson", "application/jsonl", "application/stream+json"}
+)
+"""Content types of answers that come piece by piece."""
 
 _HOP_BY_HOP: Final = frozenset(
     {
@@ -47,7 +52,6 @@ _HOP_BY_HOP: Final = frozenset(
 )
 """RFC 9110, section 7.6.1: these are about one connection and end with it."""
 
-_TRACEPARENT_PARTS: Final = 4
 _REMEMBERED: Final = 1024
 """Header names that are remembered with what is to be done with them: traffic repeats a few for ever."""
 
@@ -144,14 +148,3 @@ def forwardable(headers: Iterable[tuple[str, str]], *also: str) -> Headers:
 def first(headers: Iterable[tuple[str, str]], name: str) -> str | None:
     """Return the value of the first header called *name* (lower case)."""
     return next((value for key, value in headers if key.lower() == name), None)
-
-
-def trace_of(index: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """Return trace id and parent span id of a W3C ``traceparent`` header; *index*: see *index_of*."""
-    header = index.get("traceparent")
-    if header is None:
-        return None, None
-    parts = header.split("-")
-    if len(parts) != _TRACEPARENT_PARTS or len(parts[1]) != 32 or len(parts[2]) != 16:  # noqa: PLR2004 - W3C sizes
-        return None, None
-    return parts[1], parts[2]

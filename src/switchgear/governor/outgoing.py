@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from switchgear.errors import ConfigError
 from switchgear.governor.headers import OURS, sieve_without
-from switchgear.money import to_usd
+from switchgear.money import usd_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,5 +68,5 @@ def added_headers(admitted: Admitted, settlement: Settlement | None) -> Headers:
     if admitted.call.degraded_from is not None:
         headers.append((f"{OURS}degraded-from", admitted.call.degraded_from))
     if settlement is not None and settlement.cost is not None:
-        headers.append((f"{OURS}cost-usd", f"{to_usd(settlement.cost):f}"))
+        headers.append((f"{OURS}cost-usd", usd_text(settlement.cost)))
     return headers

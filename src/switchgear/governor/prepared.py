@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from switchgear import context
 from switchgear.calls import NO_ATTRIBUTION
-from switchgear.governor.attribution import attribution_for, with_baggage
-from switchgear.governor.headers import index_of, trace_of
+from switchgear.governor.attribution import attribution_for
+from switchgear.governor.headers import index_of
 from switchgear.governor.outgoing import auth_headers, outgoing_headers
+from switchgear.tracing import parsed
 
 if TYPE_CHECKING:
     from switchgear.calls import Attribution
@@ -17,35 +18,28 @@ if TYPE_CHECKING:
     from switchgear.governor.headers import Headers
     from switchgear.wire.base import RequestFacts
 
-__all__ = ["Prepared", "Sent", "prepared_for"]
+__all__ = ["Prepared", "Sent", "encoded", "prepared_for"]
 
 
 class Sent:
-    """The headers that a request goes on with; its length, where it tells one, is in between.
+    """The headers that a request goes on with; its length, where it tells one, follows them."""
 
-    Args:
-        before, after: those around the length.
-    """
+    __slots__ = ("_headers", "_lines")
 
-    __slots__ = ("_after", "_before", "_lines")
-
-    def __init__(self, before: Headers, after: Headers) -> None:
-        self._before: Final = before
-        self._after: Final = after
-        self._lines: tuple[bytes, bytes] | None = None
+    def __init__(self, headers: Headers) -> None:
+        self._headers: Final = headers
+        self._lines: bytes | None = None
 
     def listed(self, length: int | None) -> Headers:
         """Return them in order."""
-        middle = [] if length is None else [("content-length", str(length))]
-        return [*self._before, *middle, *self._after]
+        return [*self._headers] if length is None else [*self._headers, ("content-length", str(length))]
 
     def encoded(self, length: int | None) -> bytes:
         """Return them as lines of a head."""
         lines = self._lines
         if lines is None:
-            lines = self._lines = _lines(self._before), _lines(self._after)
-        before, after = lines
-        return before + after if length is None else b"%bcontent-length: %d\r\n%b" % (before, length, after)
+            lines = self._lines = encoded(self._headers)
+        return lines if length is None else b"%bcontent-length: %d\r\n" % (lines, length)
 
 
 class Prepared:
@@ -58,6 +52,7 @@ class Prepared:
 
     Attributes:
         index: its headers by name.
+        traced: trace id and span id of its ``traceparent``, each None where it is not readable; None: it has none.
 
     Raises:
         ConfigError: no such service.
@@ -74,8 +69,7 @@ class Prepared:
         "dialect",
         "endpoint",
         "index",
-        "parent_span_id",
-        "trace_id",
+        "traced",
     )
 
     def __init__(self, gate: Gate, service: str, asked: Asked) -> None:
@@ -89,7 +83,8 @@ class Prepared:
         self.endpoint: Final = asked.path.partition("?")[0]
         self.index: Final = index_of(asked.headers)
         self.dialect: Final = gate.meters.dialect(service, self.config.kind, self.endpoint)
-        self.trace_id, self.parent_span_id = trace_of(self.index)
+        traceparent = self.index.get("traceparent")
+        self.traced: Final = None if traceparent is None else parsed(traceparent)
 
     def holds(self, asked: Asked) -> bool:
         """Return whether it is what would be made out for *asked* now, which has the same head."""
@@ -116,11 +111,7 @@ class Prepared:
             return sent
         key = self._gate.key_of(self._service)
         auth = auth_headers(key, service=self._service, config=self.config, dialect=self.dialect, asked=asked)
-        before = outgoing_headers(asked, self.index, facts=facts, auth=auth)
-        after: Headers = []
-        if self.config.gateway:
-            before, after = with_baggage(before, attribution)
-        sent = Sent(before, after)
+        sent = Sent(outgoing_headers(asked, self.index, facts=facts, auth=auth))
         if attribution is self._said:
             self._sent[facts.adds_usage] = sent
         return sent
@@ -140,5 +131,6 @@ def prepared_for(gate: Gate, service: str, asked: Asked) -> Prepared:
     return recall.prepared
 
 
-def _lines(headers: Headers) -> bytes:
+def encoded(headers: Headers) -> bytes:
+    """Return *headers* as lines of a head."""
     return "".join([f"{name}: {value}\r\n" for name, value in headers]).encode("latin-1")

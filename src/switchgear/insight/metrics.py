@@ -10,6 +10,7 @@ import msgspec
 
 from switchgear.calls import Unit
 from switchgear.events import CircuitName
+from switchgear.insight.exports import ExportCounts
 
 __all__ = [
     "BudgetMetrics",
@@ -30,7 +31,7 @@ __all__ = [
 
 HealthStatus = Literal["healthy", "degraded", "unhealthy"]
 BudgetState = Literal["ok", "warning", "critical", "exceeded"]
-Subject = Literal["service", "budget", "limit", "errors", "ledger", "configuration", "process"]
+Subject = Literal["service", "budget", "limit", "errors", "ledger", "configuration", "process", "telemetry"]
 
 VERSION: Final = 1
 
@@ -252,6 +253,7 @@ class MetricsSnapshot(_Metrics, frozen=True, kw_only=True):
     Attributes:
         errors: the calls of the last 5 to 20 minutes, which the error rate is taken from.
         hour: the calls of the last 60 minutes (whole quarters of an hour, so up to 75).
+        exports: what became of spans and metrics that leave by OTLP; null: none do.
     """
 
     version: int = VERSION
@@ -266,3 +268,4 @@ class MetricsSnapshot(_Metrics, frozen=True, kw_only=True):
     breakers: tuple[CircuitBreakerMetrics, ...] = ()
     limits: tuple[RateLimitMetrics, ...] = ()
     budgets: tuple[BudgetMetrics, ...] = ()
+    exports: ExportCounts | None = None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from switchgear.clock import Clock, Moment
     from switchgear.config.model import Config
+    from switchgear.insight.exports import ExportCounts
     from switchgear.insight.metrics import (
         BudgetMetrics,
         CircuitBreakerMetrics,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from switchgear.insight.sources import CallLedger, LiveNumbers
     from switchgear.ledger.views import Dimension, Totals
 
-__all__ = ["MetricsCollector", "well"]
+__all__ = ["MetricsCollector", "nothing", "well"]
 
 _BUCKET: Final = 15 * 60 * MICROS
 _MINUTE: Final = 60 * MICROS
@@ -42,6 +43,10 @@ _SHARES: Final[tuple[Dimension, ...]] = ("service", "model", "layer")
 def well() -> str | None:
     """Return None: nothing is wrong with the ledger."""
     return None
+
+
+def nothing() -> None:
+    """Return None: nothing is exported."""
 
 
 class MetricsCollector:
@@ -57,6 +62,7 @@ class MetricsCollector:
         notes: returns what else there is to say of this process, for instance that it is about to end.
         rules: the thresholds of the overall status.
         denials: returns how many requests were turned away for their key, by why.
+        exports: returns what became of spans that leave for other people's tools.
     """
 
     def __init__(  # noqa: PLR0913 - what each part of the picture is from
@@ -71,6 +77,7 @@ class MetricsCollector:
         notes: Callable[[], tuple[HealthReason, ...]] = tuple,
         rules: HealthRules | None = None,
         denials: Callable[[], Mapping[str, int]] = dict[str, int],
+        exports: Callable[[], ExportCounts | None] = nothing,
     ) -> None:
         self._reader = reader
         self._state = state
@@ -82,6 +89,7 @@ class MetricsCollector:
         self.ledger_problem = ledger_problem
         self._ledger_warning = ledger_warning
         self.denials = denials
+        self.exports = exports
         self.adopt(config)
 
     def adopt(self, config: Config) -> None:
@@ -133,6 +141,7 @@ class MetricsCollector:
             breakers=breakers,
             limits=limits,
             budgets=budgets,
+            exports=self.exports(),
         )
 
     def health(self) -> SystemHealth:

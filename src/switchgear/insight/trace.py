@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
@@ -13,13 +14,14 @@ from switchgear.calls import CallStatus, Reason
 from switchgear.insight.days import from_micros
 from switchgear.ledger.views import CallFilter, CallRow
 from switchgear.money import to_usd
+from switchgear.tracing import call_id_of, run_trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from switchgear.insight.sources import CallLedger
 
-__all__ = ["LARGEST", "Trace", "TraceAttempt", "TraceCall", "find_trace", "trace_of"]
+__all__ = ["LARGEST", "Trace", "TraceAttempt", "TraceCall", "TraceLayer", "find_trace", "trace_of"]
 
 LARGEST: Final = 500
 """Attempts of a trace that are looked at."""
@@ -47,6 +49,7 @@ class TraceCall(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str
     model: str | None
     job: str | None
+    run: str | None
     layer: str | None
     status: CallStatus
     refused_by: Reason | None
@@ -57,6 +60,17 @@ class TraceCall(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[TraceAttempt, ...]
 
 
+class TraceLayer(msgspec.Struct, frozen=True, kw_only=True):
+    """The calls of one layer of one run, from the first to the last; *cost_usd* is of those whose cost is known."""
+
+    run: str
+    layer: str
+    start_ms: float
+    took_ms: float
+    calls: int
+    cost_usd: Decimal
+
+
 class Trace(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that went through the gate under one trace id, by when it began.
 
@@ -64,6 +78,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
         duration_ms: from the first wait to the end of the last attempt, as of now for what goes on.
         cost_usd: of the calls whose cost is known; *unpriced* went out and are not in it.
         failed, refused: calls that ended so.
+        layers: those that its calls name, by when they began.
         complete: false: there are more attempts than are looked at; these are the newest.
     """
 
@@ -80,17 +95,26 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int
     output_tokens: int
     complete: bool
+    layers: tuple[TraceLayer, ...]
     items: tuple[TraceCall, ...]
 
 
 def find_trace(reader: CallLedger, trace_id: str, *, now: int) -> Trace | None:
-    """Return the trace *trace_id* as of epoch microsecond *now*; None: the ledger knows no call of it.
+    """Return the trace *trace_id*, or that of the run of this name, as of epoch microsecond *now*.
+
+    None: the ledger knows no call of it.
 
     Raises:
         LedgerError: the ledger can't be read.
     """
+    if not re.fullmatch("[0-9a-f]{32}", trace_id):
+        trace_id = run_trace(trace_id)
     page = reader.calls(CallFilter(trace_id=trace_id), limit=LARGEST)
-    return trace_of(trace_id, page.items, now=now, complete=page.next is None) if page.items else None
+    if page.items:
+        return trace_of(trace_id, page.items, now=now, complete=page.next is None)
+    call_id = call_id_of(trace_id)
+    rows = () if call_id is None else reader.call(call_id)
+    return trace_of(trace_id, rows, now=now) if rows and rows[0].trace_id is None else None
 
 
 def trace_of(trace_id: str, rows: Sequence[CallRow], *, now: int, complete: bool = True) -> Trace:
@@ -114,7 +138,26 @@ def trace_of(trace_id: str, rows: Sequence[CallRow], *, now: int, complete: bool
         input_tokens=sum(row.input_tokens for row in out),
         output_tokens=sum(row.output_tokens for row in out),
         complete=complete,
+        layers=_layers(rows, start, now),
         items=tuple(_call(group, start) for group in groups),
+    )
+
+
+def _layers(rows: Sequence[CallRow], start: int, now: int) -> tuple[TraceLayer, ...]:
+    found: dict[tuple[str, str], list[CallRow]] = {}
+    for row in sorted(rows, key=_begun):
+        if row.layer is not None:
+            found.setdefault((row.run or "", row.layer), []).append(row)
+    return tuple(
+        TraceLayer(
+            run=run,
+            layer=layer,
+            start_ms=(_begun(some[0]) - start) / 1000,
+            took_ms=(max(_end(row, now) for row in some) - _begun(some[0])) / 1000,
+            calls=len({row.call_id for row in some}),
+            cost_usd=to_usd(sum(row.cost or 0 for row in some if row.status != "refused")),
+        )
+        for (run, layer), some in found.items()
     )
 
 
@@ -128,6 +171,7 @@ def _call(rows: tuple[CallRow, ...], start: int) -> TraceCall:
         endpoint=last.endpoint,
         model=last.model,
         job=last.job,
+        run=last.run,
         layer=last.layer,
         status=last.status,
         refused_by=last.refused_by,

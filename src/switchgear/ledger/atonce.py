@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
+from switchgear.ledger.afoot import Afoot
 from switchgear.ledger.books import enter
 from switchgear.ledger.place import Place
 
@@ -53,13 +54,14 @@ class AtOnce:
         self._journal: Final = path.with_name(f"{path.name}-wal")
         self._place: Final = Place(str(path))
         self._commits = 0
+        self._afoot: Final = Afoot()
 
     def enter(self, records: Sequence[Record]) -> dict[int, LedgerError] | None:
         """Commit *records* as *books.enter* does; None: nothing is written, let the thread do it."""
         self._commits += 1
         try:
             self._place.check()
-            return enter(self._connection, records)
+            return enter(self._connection, records, self._afoot)
         except Exception as error:  # noqa: BLE001 - the thread meets it again, and says what it is
             _log.debug("left to the writer's thread: %s", error)
             return None

@@ -11,6 +11,7 @@ from switchgear.calls import NO_USAGE
 from switchgear.errors import LedgerError
 from switchgear.events import BreakerChanged, BudgetChanged, BudgetCrossed, ShadowExceeded
 from switchgear.ledger import sql
+from switchgear.ledger.afoot import Known
 from switchgear.ledger.encoding import event_row, json_text, refused_row, reserved_row, settled_row
 from switchgear.ledger.rows import AttemptRefused, AttemptReserved, AttemptSettled, Entry, OrphanSweep
 from switchgear.ledger.tally import Place, Tally
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
 
+    from switchgear.ledger.afoot import Afoot
     from switchgear.ledger.encoding import Values
 
 __all__ = ["Books", "Known", "Page", "Record", "enter", "page_of", "tally_settled", "transaction", "write_tally"]
@@ -93,22 +95,6 @@ class Page(NamedTuple):
     tally: Tally
 
 
-class Known(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """What *sql.FIND* tells about one attempt."""
-
-    call_id: str
-    attempt: int
-    seq: int
-    status: str
-    started_at: int
-    service: str
-    model: str | None
-    layer: str | None
-    key: str | None
-    job: str | None
-    waited_us: int
-
-
 _known_list: Final = msgspec.json.Decoder(list[Known])
 
 
@@ -129,8 +115,12 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Cursor]:
         cursor.close()
 
 
-def enter(connection: sqlite3.Connection, records: Sequence[Record]) -> dict[int, LedgerError]:
+def enter(
+    connection: sqlite3.Connection, records: Sequence[Record], afoot: Afoot | None = None
+) -> dict[int, LedgerError]:
     """Write *records* in one transaction; settling what is settled already changes nothing.
+
+    *afoot* is what *connection* knows of attempts, if it is always asked with the same.
 
     Returns:
         by index, why a record could not be written without spoiling the others.
@@ -141,12 +131,21 @@ def enter(connection: sqlite3.Connection, records: Sequence[Record]) -> dict[int
     """
     opened, settled, events, tally = page_of(records)
     problems: dict[int, LedgerError] = {}
+    last = 0
     with transaction(connection) as cursor:
-        sql.send(cursor, sql.insert_attempts, opened)
+        if afoot is not None:
+            afoot.look(cursor)
+        if opened:
+            sql.send(cursor, sql.insert_attempts, opened)
+            last = cursor.lastrowid or 0
         if settled:
-            problems = _settle(cursor, settled, tally)
+            problems = _settle(cursor, settled, tally, afoot)
         write_tally(cursor, tally)
         sql.send(cursor, sql.insert_events, events)
+    if afoot is not None and opened:
+        afoot.add(records, last, len(opened))
+        for _, record in settled:  # reserved and settled in one
+            afoot.take(record.call_id, record.attempt)
     return problems
 
 
@@ -175,11 +174,19 @@ def write_tally(cursor: sqlite3.Cursor, tally: Tally) -> None:
 
 
 def _settle(
-    cursor: sqlite3.Cursor, settled: Sequence[tuple[int, AttemptSettled]], tally: Tally
+    cursor: sqlite3.Cursor, settled: Sequence[tuple[int, AttemptSettled]], tally: Tally, afoot: Afoot | None
 ) -> dict[int, LedgerError]:
-    wanted = json_text([record.call_id for _, record in settled])
-    found = _known_list.decode(cursor.execute(sql.FIND, (wanted,)).fetchone()[0])
-    known = {(row.call_id, row.attempt): row for row in found}
+    known: dict[tuple[str, int], Known] = {}
+    wanted: list[str] = []
+    for _, record in settled:
+        row = None if afoot is None else afoot.take(record.call_id, record.attempt)
+        if row is None:
+            wanted.append(record.call_id)
+        else:
+            known[record.call_id, record.attempt] = row
+    if wanted:
+        found = _known_list.decode(cursor.execute(sql.FIND, (json_text(wanted),)).fetchone()[0])
+        known.update({(row.call_id, row.attempt): row for row in found})
     problems: dict[int, LedgerError] = {}
     news: dict[int, Values] = {}
     for index, record in settled:

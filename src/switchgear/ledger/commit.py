@@ -75,7 +75,11 @@ class Batch:
         with self._lock:
             if self._over.is_set():
                 return False
-            self._tasks.setdefault(loop, []).append(told)
+            known = self._tasks.get(loop)
+            if known is None:
+                self._tasks[loop] = [told]
+            else:
+                known.append(told)
             return True
 
 

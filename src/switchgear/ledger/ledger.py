@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from switchgear.ledger.engine import Durability
     from switchgear.ledger.keeper import OnError, Outage
     from switchgear.ledger.keys import KeyBook
+    from switchgear.ledger.lead import Lead
     from switchgear.ledger.lock import LedgerLock
     from switchgear.ledger.reader import LedgerReader
     from switchgear.ledger.recovery import BreakerMemory, LimitMemory, RecentCalls
@@ -201,6 +202,16 @@ class Ledger:
         from switchgear.ledger.recovery import budget_limits
 
         return budget_limits(self._engine)
+
+    def lead(self, what: str) -> Lead | None:
+        """Return what tells whether this process does *what* for all that write here; None: it writes alone."""
+        from switchgear.ledger.engine import POSTGRES
+
+        if self._engine.dialect.name != POSTGRES:
+            return None
+        from switchgear.ledger.lead import Lead
+
+        return Lead(self._engine, what)
 
     @property
     def keys(self) -> KeyBook:

@@ -9,7 +9,7 @@ from switchgear.policies.limit_rule import Bound, Grant, LimitDenial, LimitRule,
 from switchgear.policies.window import NEVER, NOWHERE, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from switchgear.calls import Unit
     from switchgear.clock import Moment
@@ -24,7 +24,7 @@ class Bounds:
         each: one for every rule.
     """
 
-    __slots__ = ("_days", "_gaps", "_rolling", "_takers", "each")
+    __slots__ = ("_days", "_gaps", "_rolling", "_spans", "_takers", "each")
 
     def __init__(self, rules: Iterable[LimitRule]) -> None:
         self.each: tuple[Bound, ...] = ()
@@ -53,6 +53,7 @@ class Bounds:
         self._rolling = tuple((one.window, one.by_token) for one in each if isinstance(one.window, Window))
         self._days = tuple((one.window, one.by_token) for one in each if isinstance(one.window, DayWindow))
         shortest = min((bound.rule.window_us for bound in each), default=0)
+        self._spans = (_spans(each, by_token=False), _spans(each, by_token=True))
         self._gaps = tuple((one.by_token, one.rule) for one in each if one.rule.window_us == shortest)
         return tuple(new)
 
@@ -110,9 +111,10 @@ class Bounds:
 
     def most(self, unit: Unit, span: int) -> int:
         """Return how much of *unit* the limits let go within *span* microseconds; *NEVER*: any amount."""
-        by_token = unit == "tokens"
-        limits = [one.rule.limit for one in self.each if one.by_token == by_token and one.rule.window_us >= span]
-        return min(limits, default=NEVER)
+        for window_us, least in self._spans[unit == "tokens"]:
+            if window_us >= span:
+                return least
+        return NEVER
 
     @staticmethod
     def remember(bounds: Iterable[Bound], past: Past, now: Moment) -> None:
@@ -147,3 +149,10 @@ class Bounds:
         """Undo what *grant* was charged."""
         for bound, cell in zip(grant.bounds, grant.cells, strict=True):
             bound.window.give(cell, grant.tokens if bound.by_token else 1)
+
+
+def _spans(each: Sequence[Bound], *, by_token: bool) -> tuple[tuple[int, int], ...]:
+    """Return the spans of the limits on tokens, or on requests, each with the least of its own and longer ones."""
+    rules = [bound.rule for bound in each if bound.by_token == by_token]
+    spans = sorted({rule.window_us for rule in rules})
+    return tuple((span, min(rule.limit for rule in rules if rule.window_us >= span)) for span in spans)

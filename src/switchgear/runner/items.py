@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -125,8 +126,8 @@ class RunItem(msgspec.Struct, frozen=True, kw_only=True):
     layers_total: int | None
     layers: tuple[LayerItem, ...]
     artefacts: tuple[ArtefactItem, ...]
-    input: object = None
-    output: object = None
+    input: Any = None
+    output: Any = None
 
     @classmethod
     def of(cls, view: RunView, *, whole: bool = True) -> RunItem:
@@ -226,7 +227,7 @@ class PipelineItem(msgspec.Struct, frozen=True, kw_only=True):
     max_concurrency: int | None
     timeout_ms: int | None
     layers: tuple[str, ...]
-    input_schema: dict[str, object]
+    input_schema: dict[str, Any]
     estimate: EstimateItem
 
     @classmethod

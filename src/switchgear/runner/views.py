@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -95,8 +95,8 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     job: str | None
     status: RunStatus
     priority: int
-    input: object
-    output: object
+    input: Any
+    output: Any
     error: str | None
     reason: str | None
     budget: int | None
@@ -196,7 +196,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     pipeline: str
     cron: str
     zone: str
-    input: object
+    input: Any
     job: str | None
     budget: int | None
     next_at: int

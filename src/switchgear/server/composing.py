@@ -11,7 +11,6 @@ from switchgear.clients.governor import Governor
 from switchgear.config.effective import effective
 from switchgear.gateway.bounds import bounds_of
 from switchgear.gateway.front import Front
-from switchgear.gateway.hosts import Hosts
 from switchgear.gateway.protocol import protocol_for
 from switchgear.gateway.proxy import Proxy
 from switchgear.gateway.serving import Counter
@@ -19,10 +18,13 @@ from switchgear.governor.opening import housekeeping
 from switchgear.governor.reload import Reloader
 from switchgear.insight.metrics import HealthReason
 from switchgear.insight.snapshot import MetricsCollector
+from switchgear.server.applications import plug_applications
 from switchgear.server.dashboard import watch
+from switchgear.server.halves import no_gateway, probes_alone
 from switchgear.server.jobs import install_jobs
 from switchgear.server.parts import Parts
 from switchgear.server.pipelines import runner_of, started
+from switchgear.server.telemetry import Telemetry
 from switchgear.version import __version__
 from switchgear.web.app import create_app
 from switchgear.web.auth.opening import open_sign_in
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from switchgear.clock import Clock
     from switchgear.config.model import Config
     from switchgear.events import ConfigChanged
+    from switchgear.gateway.hosts import Hosts
+    from switchgear.server.applications import PluggedApplications
     from switchgear.server.parts import DataPath, Origin, Side
 
 __all__ = ["compose"]
@@ -47,14 +51,16 @@ def compose(
     only: Side | None,
     data_path: DataPath,
     ending: Callable[[], bool],
-    anywhere: bool = False,
+    hosts: Hosts,
+    admin_hosts: Hosts | None = None,
 ) -> Parts:
     """Open what *config* names and wire it; see *Server* for the arguments.
+
+    It answers to *hosts*, and dashboard and API to *admin_hosts*, if they have an address of their own.
 
     Raises:
         LedgerError, StateError, ConfigError: something can't be opened, and nothing is left open.
     """
-    hosts = Hosts(config.server.hosts, anywhere=anywhere)
     if only == "dashboard":
         return watch(config, clock=clock, origin=origin, ending=ending, hosts=hosts)
     with ExitStack() as undo:
@@ -64,9 +70,13 @@ def compose(
         counter = Counter(governor, hosts=hosts) if data_path == "hot" else None
         keeping = housekeeping(governor)
         undo.callback(keeping.close)
-        deps = _deps(governor, origin, ending, counter)
+        telemetry = Telemetry(governor)
+        undo.callback(telemetry.close)
+        applications = plug_applications(config, clock)
+        undo.callback(applications.close)
+        deps = _deps(governor, origin, ending, counter, telemetry, applications)
         deps.runner = runner_of(config.runner, governor)
-        end_runs = started(deps.runner)
+        end_runs = started(deps.runner, deps.alerts)
         undo.callback(end_runs)
         if deps.alerts is not None:
             deps.alerts.start()
@@ -92,17 +102,26 @@ def compose(
         if deps.alerts is not None:
             deps.alerts.close()
         keeping.close()
+        applications.close()
+        telemetry.close()
         governor.close()
+
+    bounds = bounds_of(config.server)
+    admin = None
+    if admin_hosts is not None:
+        parts = {"proxy": no_gateway, "control": control, "start": _nothing, "stop": _nothing}
+        admin = Front(**parts, hosts=admin_hosts, bounds=bounds)
 
     return Parts(
         governor=governor,
+        admin=admin,
         front=lambda start, stop: Front(
             proxy=proxy,
-            control=control,
+            control=control if admin is None else probes_alone(control),
             start=start,
             stop=stop,
             hosts=hosts,
-            bounds=bounds_of(config.server),
+            bounds=bounds,
         ),
         config=lambda: governor.config,
         reload=deps.reload,
@@ -113,7 +132,18 @@ def compose(
     )
 
 
-def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool], counter: Counter | None) -> WebDeps:
+async def _nothing() -> None:
+    """The other half begins and ends both."""
+
+
+def _deps(
+    governor: Governor,
+    origin: Origin | None,
+    ending: Callable[[], bool],
+    counter: Counter | None,
+    telemetry: Telemetry,
+    applications: PluggedApplications,
+) -> WebDeps:
     ledger = governor.ledger
     collector = MetricsCollector(
         ledger.reader,
@@ -123,7 +153,8 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool],
         ledger_problem=lambda: ledger.problem,
         ledger_warning=lambda: ledger.warning,
         denials=lambda: dict(governor.callers.denials),
-        notes=lambda: _notes(reloader),
+        notes=lambda: (*_notes(reloader), *telemetry.notes()),
+        exports=telemetry.counts,
     )
     deps = WebDeps(
         collector=collector,
@@ -137,6 +168,7 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool],
         sign_in=open_sign_in(governor.config.server, governor.clock),
         ending=ending,
         process=ProcessFacts(pid=os.getpid(), workers=governor.config.server.workers),
+        applications=applications,
     )
 
     if governor.config.alerts.enabled:
@@ -147,8 +179,10 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool],
         deps.config = config
         if deps.alerts is not None:
             deps.alerts.adopt(config)
+        applications.adopt(config)
         if counter is not None:
             counter.adopt()
+        telemetry.adopt(config)
 
     reloader = None
     if origin is not None:
@@ -160,6 +194,7 @@ def _deps(governor: Governor, origin: Origin | None, ending: Callable[[], bool],
 
 def _alerts(governor: Governor, collector: MetricsCollector) -> AlertDesk:
     server = governor.config.server
+    host, port = server.admin or (server.host, server.port)
     desk = AlertDesk(
         governor.config,
         collector=collector,
@@ -167,7 +202,8 @@ def _alerts(governor: Governor, collector: MetricsCollector) -> AlertDesk:
         record=governor.ledger.record,
         clock=governor.clock,
         environ=os.environ,
-        link=f"http://{server.host}:{server.port}",
+        link=f"http://{host}:{port}",
+        lead=governor.ledger.lead("alerts"),
     )
     governor.bus.subscribe(desk.listen)
     return desk

@@ -12,12 +12,13 @@ from switchgear.config.effective import effective
 from switchgear.errors import LedgerError
 from switchgear.gateway.bounds import bounds_of
 from switchgear.gateway.front import Front
-from switchgear.gateway.problems import send_problem
 from switchgear.governor.opening import ring_of, state_of
 from switchgear.governor.sharing import shared_state
 from switchgear.insight.metrics import HealthReason
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.ledger import Ledger
+from switchgear.server.applications import plug_applications
+from switchgear.server.halves import no_gateway
 from switchgear.server.parts import Parts
 from switchgear.state.base import History
 from switchgear.version import __version__
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from switchgear.clock import Clock, Moment
     from switchgear.config.model import Config
-    from switchgear.gateway.asgi import Receive, Scope, Send
     from switchgear.gateway.hosts import Hosts
     from switchgear.insight.sources import LiveNumbers
     from switchgear.server.parts import Origin
@@ -64,6 +64,9 @@ def watch(config: Config, *, clock: Clock, origin: Origin | None, ending: Callab
             shared = shared_state(config, recall=History, clock=clock, ring=ring_of(config, ledger), join=False)
             undo.callback(shared.close)
         deps = _deps(config, ledger, clock, shared)
+        applications = plug_applications(config, clock)
+        undo.callback(applications.close)
+        deps.applications = applications
         deps.ending = ending
         deps.sign_in = open_sign_in(config.server, clock)
         if origin is not None:
@@ -78,13 +81,14 @@ def watch(config: Config, *, clock: Clock, origin: Origin | None, ending: Callab
     return Parts(
         governor=None,
         front=lambda start, stop: Front(
-            proxy=_no_gateway,
+            proxy=no_gateway,
             control=control,
             start=start,
             stop=stop,
             hosts=hosts,
             bounds=bounds_of(config.server),
         ),
+        admin=None,
         config=lambda: config,
         reload=None,
         tick=nothing,
@@ -152,8 +156,3 @@ def _deps(config: Config, ledger: Ledger, clock: Clock, shared: AsyncState | Non
         started_at=clock.moment().wall,
         process=ProcessFacts(pid=os.getpid(), workers=1, live=shared is not None),
     )
-
-
-async def _no_gateway(scope: Scope, _receive: Receive, send: Send) -> None:
-    detail = f"{scope['path']}: this process serves the dashboard only; the gateway is another one"
-    await send_problem(send, 404, "No gateway", detail)

@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from switchgear.gateway.problems import send_problem
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
     from switchgear.gateway.asgi import ASGIApp, Receive, Scope, Send
@@ -36,21 +37,41 @@ class Lifecycle(uvicorn.Server):
         config: uvicorn's.
         ready: called once it answers.
         patience: returns the seconds that calls in flight get to end in.
+        beside: what is served at a second socket, by uvicorn's own protocol, and the socket.
 
     Attributes:
         ended_by: the signal that ended it; None: none did.
     """
 
-    def __init__(self, config: uvicorn.Config, *, ready: Callable[[], None], patience: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        ready: Callable[[], None],
+        patience: Callable[[], float],
+        beside: tuple[uvicorn.Config, socket.socket] | None = None,
+    ) -> None:
         super().__init__(config)
         self.ended_by: int | None = None
         self._ready: Final = ready
         self._patience: Final = patience
+        self._beside: Final = beside
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        if self.started and self._beside is not None:
+            await self._serve_beside(*self._beside)
         if self.started:
             self._ready()
+
+    async def _serve_beside(self, config: uvicorn.Config, listener: socket.socket) -> None:
+        config.load()
+
+        def protocol() -> HttpToolsProtocol:
+            return HttpToolsProtocol(config, self.server_state, self.lifespan.state)
+
+        loop = asyncio.get_running_loop()
+        self.servers.append(await loop.create_server(protocol, sock=listener, backlog=config.backlog))
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - uvicorn's signature
         self.ended_by = self.ended_by or sig
@@ -83,16 +104,20 @@ class Lifecycle(uvicorn.Server):
             if asyncio.get_running_loop().time() >= deadline:
                 break
             await asyncio.sleep(_LOOK)
-        await self._cancel(list(state.tasks))
+        await self._cancel(state.tasks)
         await self.lifespan.shutdown()
 
     @staticmethod
-    async def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
         if tasks:
             _log.warning("the server ends: %d requests in flight are cancelled", len(tasks))
-            for task in tasks:
+            for task in tuple(tasks):
                 task.cancel()
-            await asyncio.wait(tasks, timeout=_SETTLE)
+            deadline = asyncio.get_running_loop().time() + _SETTLE
+            while tasks:  # they take themselves out once they are settled
+                if asyncio.get_running_loop().time() >= deadline:
+                    break
+                await asyncio.sleep(_LOOK)
 
 
 def answering_the_cancelled(app: ASGIApp, ending: Callable[[], bool]) -> Any:  # noqa: ANN401 - what uvicorn takes

@@ -4,30 +4,75 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from switchgear.errors import ConfigError
 from switchgear.gateway.loopback import is_loopback
 
 if TYPE_CHECKING:
     from switchgear.config.model import ServerConfig
+    from switchgear.server.parts import Side
 
-__all__ = ["listen", "require_guarded", "require_guards", "url_of"]
+__all__ = ["Sockets", "listen", "open_sockets", "require_guarded", "require_guards", "url_of"]
 
 
-def require_guards(server: ServerConfig, host: str, *, gateway: bool) -> None:
+class Sockets(NamedTuple):
+    """What a server listens on.
+
+    Attributes:
+        main: where the gateway is, and everything else where *admin* is None.
+        admin: where dashboard and API are.
+    """
+
+    main: socket.socket
+    admin: socket.socket | None
+
+    def close(self) -> None:
+        """Listen no more."""
+        for one in self:
+            if one is not None:
+                one.close()
+
+
+def open_sockets(server: ServerConfig, *, host: str | None, port: int | None, only: Side | None) -> Sockets:
+    """Return what a server of *server* listens on; *host* and *port* are in place of its own.
+
+    Raises:
+        ConfigError: an address is open to others and asks nobody who they are, or can't be had.
+    """
+    admin = server.admin
+    if only == "dashboard" and admin is not None:
+        at = host if host is not None else admin[0], admin[1] if port is None else port
+        admin = None
+    else:
+        at = host if host is not None else server.host, server.port if port is None else port
+    if admin is None:
+        require_guards(server, at[0], gateway=only != "dashboard")
+        return Sockets(listen(*at), None)
+    require_guards(server, at[0], gateway=True, dashboard=False)
+    require_guards(server, admin[0], gateway=False)
+    main = listen(*at)
+    try:
+        return Sockets(main, listen(*admin))
+    except ConfigError:
+        main.close()
+        raise
+
+
+def require_guards(server: ServerConfig, host: str, *, gateway: bool, dashboard: bool = True) -> None:
     """Refuse *host* and the names of ``server.hosts`` unless what is there for others asks who they are.
 
     Args:
         server: says whether it does.
         host: the address to listen on.
-        gateway: whether the gateway is served; pages alone need no keys.
+        gateway: whether the gateway is served there; pages alone need no keys.
+        dashboard: whether pages and API are; the gateway alone needs no password.
 
     Raises:
         ConfigError: as *require_guarded*.
     """
-    keys, password = server.require_keys or not gateway, server.users_file is not None
-    require_guarded(host, keys=keys, password=password)
+    keys, password = server.require_keys or not gateway, server.users_file is not None or not dashboard
+    require_guarded(host, keys=keys, password=password, setting="server.host" if gateway else "server.admin_host")
     for name in server.hosts:
         require_guarded(name, keys=keys, password=password, setting="server.hosts")
 

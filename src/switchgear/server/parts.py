@@ -42,6 +42,7 @@ class Parts(NamedTuple):
     Attributes:
         governor: the gate; None: there is none.
         front: returns the app, given what is to be done when it begins and ends.
+        admin: the app of dashboard and API where they have an address of their own; None: they have none.
         config: returns the configuration in force.
         reload: has it read again; None: it can't be.
         tick: to be called once a second or so.
@@ -52,6 +53,7 @@ class Parts(NamedTuple):
 
     governor: Governor | None
     front: Callable[[Callable[[], Awaitable[None]], Callable[[], Awaitable[None]]], ASGIApp]
+    admin: ASGIApp | None
     config: Callable[[], Config]
     reload: Callable[[str], ConfigChanged | None] | None
     tick: Callable[[], Awaitable[None]]

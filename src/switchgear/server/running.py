@@ -9,16 +9,17 @@ import os
 import signal
 import threading
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import uvicorn
 
 from switchgear.clock import MICROS, SystemClock
 from switchgear.errors import SwitchgearError
+from switchgear.gateway.hosts import Hosts
 from switchgear.gateway.loopback import is_loopback
 from switchgear.server.composing import compose
 from switchgear.server.lifecycle import Lifecycle, answering_the_cancelled
-from switchgear.server.listening import listen, require_guards, url_of
+from switchgear.server.listening import open_sockets, url_of
 
 if TYPE_CHECKING:
     import socket
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from switchgear.clients.governor import Governor
     from switchgear.clock import Clock
     from switchgear.config.model import Config
+    from switchgear.gateway.asgi import ASGIApp
+    from switchgear.server.listening import Sockets
     from switchgear.server.parts import DataPath, Origin, Side
 
 __all__ = ["Server"]
@@ -42,7 +45,7 @@ _log = logging.getLogger("switchgear.server")
 
 
 class Server:
-    """A governor with its gateway, pages and API on one port. ``with`` runs it in a thread.
+    """A governor with its gateway, pages and API, on one port or two. ``with`` runs it in a thread.
 
     The port is bound when it is made, so that an error comes before anything is opened.
 
@@ -54,7 +57,7 @@ class Server:
         origin: where *config* is from, so that it can be read again; None: it can't.
         only: serve the ``gateway`` without pages, or the ``dashboard`` of a ledger that another
             process writes to.
-        listener: a socket that listens already, and that other processes may share.
+        sockets: what listens already, and other processes may share.
         data_path: how requests for services are served (docs/decisions/0011).
 
     Raises:
@@ -71,17 +74,15 @@ class Server:
         clock: Clock | None = None,
         origin: Origin | None = None,
         only: Side | None = None,
-        listener: socket.socket | None = None,
+        sockets: Sockets | None = None,
         data_path: DataPath = "hot",
     ) -> None:
         clock = clock if clock is not None else SystemClock()
         with ExitStack() as undo:
-            if listener is None:
-                address = host if host is not None else config.server.host
-                require_guards(config.server, address, gateway=only != "dashboard")
-                listener = listen(address, config.server.port if port is None else port)
-            undo.callback(listener.close)
-            self._listener: Final = listener
+            if sockets is None:
+                sockets = open_sockets(config.server, host=host, port=port, only=only)
+            undo.callback(sockets.close)
+            self._sockets: Final = sockets
             self._parts: Final = compose(
                 config,
                 clock=clock,
@@ -89,10 +90,12 @@ class Server:
                 only=only,
                 data_path=data_path,
                 ending=lambda: self.is_ending,
-                anywhere=not is_loopback(listener.getsockname()[0]),
+                hosts=_hosts_of(config, sockets.main),
+                admin_hosts=None if sockets.admin is None else _hosts_of(config, sockets.admin),
             )
             undo.pop_all()
-        self.url: Final = url_of(listener)
+        self.url: Final = url_of(sockets.main)
+        self.admin_url: Final = self.url if sockets.admin is None else url_of(sockets.admin)
         self._ticker: asyncio.Task[None] | None = None
         self._reload: asyncio.Future[None] | None = None
         self._uvicorn: Lifecycle | None = None
@@ -114,10 +117,21 @@ class Server:
 
     def run(self, announce: Callable[[str], None]) -> int | None:
         """Serve until told to end, then let calls in flight end; return the signal that said so, None: none."""
-        config = uvicorn.Config(
-            answering_the_cancelled(self._parts.front(self._start, self._stop), lambda: self.is_ending),
-            http=self._parts.http,
-            lifespan="on",
+        config = self._uvicorn_config(self._parts.front(self._start, self._stop), http=self._parts.http, lifespan="on")
+        self._uvicorn = Lifecycle(
+            config,
+            ready=lambda: announce(self.url),
+            patience=lambda: self._parts.config().server.shutdown_timeout / MICROS,
+            beside=self._beside(),
+        )
+        self._uvicorn.run(sockets=[self._sockets.main])
+        return self._uvicorn.ended_by
+
+    def _uvicorn_config(self, app: ASGIApp, *, http: Any, lifespan: Literal["on", "off"]) -> uvicorn.Config:  # noqa: ANN401 - what uvicorn takes
+        return uvicorn.Config(
+            answering_the_cancelled(app, lambda: self.is_ending),
+            http=http,
+            lifespan=lifespan,
             ws="none",
             log_config=None,
             access_log=False,
@@ -125,13 +139,12 @@ class Server:
             date_header=False,
             backlog=_BACKLOG,
         )
-        self._uvicorn = Lifecycle(
-            config,
-            ready=lambda: announce(self.url),
-            patience=lambda: self._parts.config().server.shutdown_timeout / MICROS,
-        )
-        self._uvicorn.run(sockets=[self._listener])
-        return self._uvicorn.ended_by
+
+    def _beside(self) -> tuple[uvicorn.Config, socket.socket] | None:
+        """Return what serves dashboard and API at their own address, and where."""
+        if self._parts.admin is None or self._sockets.admin is None:
+            return None
+        return self._uvicorn_config(self._parts.admin, http="httptools", lifespan="off"), self._sockets.admin
 
     def end(self) -> None:
         """Begin to end, as a signal would have it."""
@@ -140,7 +153,7 @@ class Server:
 
     def close(self) -> None:
         """Let go of ledger and port; the second time does nothing."""
-        self._listener.close()
+        self._sockets.close()
         self._parts.close()
 
     def __enter__(self) -> Self:
@@ -197,3 +210,7 @@ class Server:
             return
         with suppress(SwitchgearError):  # told by the reloader
             self._parts.reload(f"SIGHUP, process {os.getpid()}")
+
+
+def _hosts_of(config: Config, listener: socket.socket) -> Hosts:
+    return Hosts(config.server.hosts, anywhere=not is_loopback(listener.getsockname()[0]))

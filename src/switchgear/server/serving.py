@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final
 
 from switchgear.clock import MICROS, SystemClock
 from switchgear.errors import ConfigError
-from switchgear.server.listening import listen, require_guards, url_of
+from switchgear.server.listening import open_sockets, url_of
 from switchgear.server.running import Server
 from switchgear.server.supervisor import Supervisor
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
     from switchgear.config.model import Config
+    from switchgear.server.listening import Sockets
     from switchgear.server.parts import Origin, Side
     from switchgear.server.supervisor import Place
 
@@ -58,10 +58,8 @@ def serve(
     if count == 1:
         return _serve(Server(config, host=host, port=port, origin=origin, only=only), announce)
     require_sharing(config, count)
-    address = host if host is not None else config.server.host
-    require_guards(config.server, address, gateway=only != "dashboard")
-    with listen(address, config.server.port if port is None else port) as listener:
-        return _Fleet(origin, only, listener).run(count, lambda: announce(url_of(listener)))
+    with closing(open_sockets(config.server, host=host, port=port, only=only)) as sockets:
+        return _Fleet(origin, only, sockets).run(count, lambda: announce(url_of(sockets.main)))
 
 
 def require_sharing(config: Config, count: int) -> None:
@@ -93,12 +91,12 @@ def _serve(server: Server, announce: Callable[[str], None]) -> int:
 
 
 class _Fleet:
-    """Several processes of one configuration, on one socket."""
+    """Several processes of one configuration, on the same sockets."""
 
-    def __init__(self, origin: Origin, only: Side | None, listener: socket.socket) -> None:
+    def __init__(self, origin: Origin, only: Side | None, sockets: Sockets) -> None:
         self._origin = origin
         self._only: Final[Side | None] = only
-        self._listener: Final = listener
+        self._sockets: Final = sockets
         self._parent: Final = os.getpid()
 
     def run(self, count: int, announce: Callable[[], None]) -> int:
@@ -118,7 +116,7 @@ class _Fleet:
         if place.number > 1:
             # One of the processes looks after alerts, or everybody would be told as often as there are processes.
             config = config.model_copy(update={"alerts": config.alerts.model_copy(update={"enabled": False})})
-        server = Server(config, origin=origin, only=self._only, listener=self._listener)
+        server = Server(config, origin=origin, only=self._only, sockets=self._sockets)
         threading.Thread(target=_outlive, args=(place.parent, server), name="switchgear-parent", daemon=True).start()
         return _serve(server, lambda _: place.ready())
 

@@ -9,6 +9,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from switchgear.money import to_usd
+from switchgear.telemetry.prometheus_exports import export_families
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -71,6 +72,8 @@ class _SnapshotFamilies(Collector):
         yield from _limits([limit for limit in snapshot.limits if not limit.shadow])
         yield from _budgets([budget for budget in snapshot.budgets if not budget.shadow])
         yield from _shadows(snapshot)
+        if snapshot.exports is not None:
+            yield from export_families(snapshot.exports)
         yield _denials(self._metrics.denials())
         for name, value in self._runner().items():
             yield GaugeMetricFamily(f"switchgear_runner_{name}", f"Of the runner: {name.replace('_', ' ')}.", value)

@@ -16,6 +16,7 @@ from switchgear.governor.gate import Gate
 from switchgear.insight.snapshot import MetricsCollector
 from switchgear.insight.sources import CostLedger
 from switchgear.runner import Runner
+from switchgear.web.applications import ApplicationDesk
 from switchgear.web.auth.sign_in import SignIn
 from switchgear.web.commands import Commands
 
@@ -49,6 +50,7 @@ class WebDeps(msgspec.Struct, kw_only=True):
         commands: what people may change; None: this dashboard only reads.
         alerts: who looks after alerts; None: this process does not.
         runner: who runs pipelines; None: nobody does here.
+        applications: who keeps application records; None: nobody does.
         sign_in: who asks those for a password that come here; None: nobody does.
     """
 
@@ -66,6 +68,7 @@ class WebDeps(msgspec.Struct, kw_only=True):
     commands: Commands | None = None
     alerts: AlertDesk | None = None
     runner: Runner | None = None
+    applications: ApplicationDesk | None = None
     sign_in: SignIn | None = None
 
     @property

@@ -144,6 +144,12 @@ class Times:
         local = self._local(instant)
         return self._tag(local, f"{local.day} {local:%b, %H:%M}")
 
+    def day(self, instant: dt.datetime | int) -> Markup:
+        """Return ``27 Nov 2026``; of another time than midnight, which is what a date alone is kept as, ``16:40``."""
+        local = self._local(instant)
+        text = f"{local.day} {local:%b %Y}"
+        return self._tag(local, text if local.time() == dt.time() else f"{text}, {local:%H:%M}")
+
     def hour(self, instant: dt.datetime | int) -> str:
         """Return ``13:00``."""
         return f"{self._local(instant):%H:%M}"

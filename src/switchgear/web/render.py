@@ -78,6 +78,7 @@ class Pages:
             version=deps.version,
             health_words=words.HEALTH_WORDS,
             budget_words=words.BUDGET_WORDS,
+            application_words=words.APPLICATION_WORDS,
             severity_words=words.SEVERITY_WORDS,
             run_words=words.RUN_WORDS,
             layer_words=words.LAYER_WORDS,

@@ -7,9 +7,9 @@ from typing import Final, Literal
 import msgspec
 
 from switchgear.calls import CallStatus
-from switchgear.insight.trace import Trace, TraceAttempt, TraceCall
+from switchgear.insight.trace import Trace, TraceAttempt, TraceCall, TraceLayer
 
-__all__ = ["Lane", "Piece", "lanes"]
+__all__ = ["Lane", "Piece", "Stretch", "lanes", "stretches"]
 
 _LEAST: Final = 0.7
 """Per cent that are two pixels on a phone."""
@@ -41,6 +41,29 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
 
     of: TraceCall
     pieces: tuple[Piece, ...]
+
+
+class Stretch(msgspec.Struct, frozen=True, kw_only=True):
+    """A layer from *x*, *width* wide, with the lanes of its calls; *of* None: calls of no layer."""
+
+    of: TraceLayer | None
+    x: float = 0.0
+    width: float = 0.0
+    lanes: tuple[Lane, ...]
+
+
+def stretches(trace: Trace) -> tuple[Stretch, ...]:
+    """Return the layers of *trace* with their lanes, by when they began; then the lanes of no layer."""
+    whole = trace.duration_ms or 1.0
+    made = lanes(trace)
+    found = []
+    for layer in trace.layers:
+        width = max(layer.took_ms / whole * 100, _LEAST)
+        x = max(min(layer.start_ms / whole * 100, 100 - width), 0.0)
+        mine = tuple(lane for lane in made if (lane.of.run or "", lane.of.layer) == (layer.run, layer.layer))
+        found.append(Stretch(of=layer, x=round(x, 3), width=round(width, 3), lanes=mine))
+    rest = tuple(lane for lane in made if lane.of.layer is None)
+    return (*found, Stretch(of=None, lanes=rest)) if rest else tuple(found)
 
 
 def lanes(trace: Trace) -> tuple[Lane, ...]:

@@ -14,9 +14,11 @@ from switchgear.insight.outcomes import OUTCOMES, Outcome
 from switchgear.insight.rule_item import RuleItem, RuleVerdict
 from switchgear.ledger.views import CallRow
 from switchgear.runner.views import LayerStatus, RunStatus
+from switchgear.web.applications import ApplicationStatus
 from switchgear.web.format import duration
 
 __all__ = [
+    "APPLICATION_WORDS",
     "BREAKER_WORDS",
     "BUDGET_WORDS",
     "HEALTH_WORDS",
@@ -109,6 +111,16 @@ _REASONS: Final[dict[Reason, str]] = {
     "unpriced": "Refused: unpriced",
 }
 
+
+APPLICATION_WORDS: Final[dict[ApplicationStatus, Badge]] = {
+    "drafted": Badge("idle", "Drafted"),
+    "ready": Badge("idle", "Ready"),
+    "applied": Badge("ok", "Applied"),
+    "interview": Badge("ok", "Interview"),
+    "offer": Badge("ok", "Offer"),
+    "rejected": Badge("crit", "Rejected"),
+    "withdrawn": Badge("idle", "Withdrawn"),
+}
 
 VERDICT_WORDS: Final[dict[RuleVerdict, Badge]] = {
     "pass": Badge("ok", "Passed"),

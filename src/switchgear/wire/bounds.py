@@ -62,6 +62,9 @@ COUNTED_BYTES: Final = 256 * 1024
 
 _AUDIO_BYTES_PER_TOKEN: Final = 64
 _MEDIA: Final = re.compile(rb'"type"\s*:\s*"(?:input_)?(?:image|audio|file|document|video|container|computer)')
+_ESCAPED: Final = re.compile(rb"\\u")
+"""As a pattern: bytes would search for two of them four times as long."""
+
 _IMAGES: Final = frozenset({"image", "image_url", "input_image", "computer_screenshot"})
 _AUDIO: Final = frozenset({"input_audio"})
 _FILES: Final = frozenset({"file", "input_file", "document", "container_upload", "video", "video_url", "input_video"})
@@ -104,7 +107,7 @@ def input_bound(body: bytes, image_tokens: int, count: Callable[[str], int] | No
     if len(body) > COUNTED_BYTES:
         count = None
     # No media, and no escapes that make text look longer than it is.
-    plain = b"\\u" not in body and (b'"type"' not in body or _MEDIA.search(body) is None)
+    plain = (b"\\" not in body or _ESCAPED.search(body) is None) and _MEDIA.search(body) is None
     if plain and count is None:
         return InputBound(len(body))
     bound = InputBound()

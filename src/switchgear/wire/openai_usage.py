@@ -78,8 +78,9 @@ class _Delta(msgspec.Struct):
         """Return the UTF-8 bytes of all content."""
         content = self.content
         size = sum(len(bytes(part)) for part in content) if isinstance(content, list) else _size(content)
-        # Providers that send both names for reasoning send the same text twice.
-        size += max(_size(self.reasoning_content), _size(self.reasoning)) + _size(self.refusal)
+        if self.reasoning_content or self.reasoning or self.refusal:
+            # Providers that send both names for reasoning send the same text twice.
+            size += max(_size(self.reasoning_content), _size(self.reasoning)) + _size(self.refusal)
         for call in self.tool_calls or ():
             size += _size(call.function.arguments) if call.function else 0
         return size
@@ -104,8 +105,12 @@ class _Chunk(Answer):
     @property
     def failure(self) -> _Error | str | None:
         """The error that it brings, wherever its provider puts that."""
-        inside = next((choice.error for choice in self.choices or () if choice.error is not None), None)
-        return self.error or inside or (self.x_groq and self.x_groq.error) or None
+        if self.error:
+            return self.error
+        for choice in self.choices or ():
+            if choice.error:
+                return choice.error
+        return (self.x_groq and self.x_groq.error) or None
 
 
 class _ResponsesEvent(msgspec.Struct):
@@ -173,8 +178,12 @@ class ChatTally(Tally):
             self.fail(label, at_fault=at_fault)
             return Fate.LAST
         for choice in said.choices or ():
-            self.add_text((choice.delta.size() if choice.delta else 0) + _size(choice.text))
-            self.finished = self.finished or choice.finish_reason is not None
+            delta, text = choice.delta, choice.text
+            self.add_text((0 if delta is None else delta.size()) + (0 if text is None else _size(text)))
+            if choice.finish_reason is not None:
+                self.finished = True
+        if said.usage is None and said.timings is None and said.x_groq is None:
+            return Fate.PASS
         counted = self._count(said)
         return Fate.DROP if counted and self._drops_usage and said.choices == [] else Fate.PASS
 

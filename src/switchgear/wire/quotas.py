@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 
     from switchgear.calls import Unit
 
-__all__ = ["quotas_of"]
+__all__ = ["quotas_in", "quotas_of"]
 
 _PREFIXES: Final = ("x-ratelimit-", "anthropic-ratelimit-")
-_COUNT: Final = re.compile(r"\d{1,15}")
+_DIGITS: Final = 15
+_UNITS: Final[tuple[Unit, ...]] = ("requests", "tokens")
+_OPENAI: Final[Mapping[Unit, tuple[str, str, str]]] = {
+    "requests": ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests", "x-ratelimit-limit-requests"),
+    "tokens": ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens", "x-ratelimit-limit-tokens"),
+}
 _STEP: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ns|us|µs|ms|d|h|m|s)")
 _SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
@@ -30,11 +35,13 @@ def quotas_of(headers: Iterable[tuple[str, str]], now_epoch: float) -> tuple[Quo
     (RFC 3339), and the same for tokens. Of Anthropic's separate limits on input and output tokens
     the one with less left counts, where there is none on both together.
     """
-    found = {low: value.strip() for name, value in headers if (low := name.lower()).startswith(_PREFIXES)}
-    if not found:
-        return ()
+    return quotas_in({low: value for name, value in headers if (low := name.lower()).startswith(_PREFIXES)}, now_epoch)
+
+
+def quotas_in(found: Mapping[str, str], now_epoch: float) -> tuple[Quota, ...]:
+    """Return what headers say of limits, by their names in lower case; see *quotas_of*."""
     quotas: list[Quota] = []
-    for unit in ("requests", "tokens"):
+    for unit in _UNITS:
         quota = _openai(found, unit) or _anthropic(found, unit, now_epoch)
         if quota is not None:
             quotas.append(quota)
@@ -42,18 +49,17 @@ def quotas_of(headers: Iterable[tuple[str, str]], now_epoch: float) -> tuple[Quo
 
 
 def _openai(found: Mapping[str, str], unit: Unit) -> Quota | None:
-    return _quota(
-        unit,
-        found.get(f"x-ratelimit-remaining-{unit}"),
-        found.get(f"x-ratelimit-reset-{unit}"),
-        found.get(f"x-ratelimit-limit-{unit}"),
-        _duration,
-    )
+    remaining, reset, limit = _OPENAI[unit]
+    if remaining not in found:
+        return None
+    return _quota(unit, found[remaining], found.get(reset), found.get(limit), _duration)
 
 
 def _anthropic(found: Mapping[str, str], unit: Unit, now_epoch: float) -> Quota | None:
     def read(name: str) -> Quota | None:
         head = f"anthropic-ratelimit-{name}"
+        if f"{head}-remaining" not in found:
+            return None
         return _quota(
             unit,
             found.get(f"{head}-remaining"),
@@ -80,11 +86,14 @@ def _quota(
 
 
 def _count(text: str | None) -> int | None:
-    return int(text) if text is not None and _COUNT.fullmatch(text) else None
+    if text is None or not (text := text.strip()).isdecimal() or not text.isascii() or len(text) > _DIGITS:
+        return None
+    return int(text)
 
 
 @functools.lru_cache(maxsize=1024)  # the same few, again and again
 def _duration(text: str) -> float | None:
+    text = text.strip()
     steps = _STEP.findall(text)
     if not steps or "".join(number + unit for number, unit in steps) != text:
         return None
@@ -93,7 +102,7 @@ def _duration(text: str) -> float | None:
 
 def _until(text: str, now_epoch: float) -> float | None:
     try:
-        instant = datetime.fromisoformat(text)
+        instant = datetime.fromisoformat(text.strip())
         instant = instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
         return max(0.0, instant.timestamp() - now_epoch)
     except (ValueError, OverflowError):

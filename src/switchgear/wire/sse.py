@@ -17,6 +17,11 @@ MAX_EVENT: Final = 1 << 20
 # very end may be the first half of a "\r\n", so it waits for the next byte.
 _BLANK: Final = re.compile(rb"(?>\r\n|\n|\r)(?>\r\n|\n|\r(?!\Z))")
 
+_SHORT: Final = 4096
+"""Bytes of an unfinished event that are searched again for its end, rather than told from new ones."""
+
+_tuple: Final = tuple.__new__
+
 _HALF_BLANK: Final = 3
 """The longest beginning of a blank line that may be cut off: all of "\r\n\r\n" but its last byte."""
 
@@ -45,9 +50,14 @@ class Splitter:
         """Take the next bytes; return the events that they complete."""
         seen = max(0, len(self._rest) - _HALF_BLANK)
         buffer = self._rest + chunk if self._rest else chunk
+        has_cr = b"\r" in buffer
+        if not has_cr and seen < _SHORT and not self._too_long:  # nearly every chunk of nearly every provider
+            *whole, rest = buffer.split(b"\n\n")
+            if len(rest) <= self._max_event:
+                self._rest = rest
+                return [_plain(event) for event in whole]
         events: list[Event] = []
         start = 0
-        has_cr = b"\r" in buffer
         while (end := _after_blank(buffer, seen, has_cr=has_cr)) > 0:
             raw = buffer[start:end]
             events.append(Event(raw, unread=True) if self._too_long else parse(raw))
@@ -80,6 +90,13 @@ def _after_blank(buffer: bytes, start: int, *, has_cr: bool) -> int:
         return found.end() if found else 0
     at = buffer.find(b"\n\n", start)
     return at + 2 if at >= 0 else 0
+
+
+def _plain(lines: bytes) -> Event:
+    """Return the event of *lines*, which have no carriage return, with the blank line that ends it."""
+    if lines.startswith(b"data: ") and b"\n" not in lines:
+        return _tuple(Event, (lines + b"\n\n", b"", lines[6:], False))  # as Event(...), in half the time
+    return parse(lines + b"\n\n")
 
 
 def parse(raw: bytes) -> Event:

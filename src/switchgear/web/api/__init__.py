@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from switchgear.web.api import (
     alerts,
+    applications,
     breakers,
     budgets,
     calls,
@@ -21,6 +22,7 @@ from switchgear.web.api import (
     limits,
     metrics,
     probes,
+    profile,
     runs,
     services,
     usage,
@@ -49,8 +51,10 @@ _NOUNS = (
     events,
     keys,
     alerts,
+    applications,
     config,
     probes,
+    profile,
     runs,
 )
 

@@ -8,16 +8,17 @@ from fastapi import APIRouter
 
 from switchgear.web.pages import (
     alerts,
+    applications,
     budget,
     budgets,
     calls,
     live,
     operator,
     overview,
+    profile,
     runs,
     service,
     services,
-    shells,
     sign_in,
     traces,
     usage,
@@ -46,8 +47,9 @@ def install_pages(app: FastAPI, deps: WebDeps, pages: Pages) -> None:
         live,
         alerts,
         traces,
+        profile,
         runs,
-        shells,
+        applications,
         operator,
     ):
         noun.add_routes(router, deps, pages)

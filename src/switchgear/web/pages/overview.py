@@ -13,6 +13,7 @@ from switchgear.insight.spend import hourly_spend
 from switchgear.ledger.views import CallFilter
 from switchgear.web.charts import spend_chart
 from switchgear.web.deps import WebDeps
+from switchgear.web.pages.applications import card_of
 from switchgear.web.render import Pages
 from switchgear.web.running import capacity_of
 from switchgear.web.words import BREAKER_WORDS
@@ -29,7 +30,7 @@ def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
     @router.get("/")
     def overview(request: Request) -> Response:
         snapshot = deps.collector.snapshot()
-        context = _health_part(deps, snapshot) | _metrics_part(deps, snapshot, request)
+        context = _health_part(deps, snapshot) | _metrics_part(deps, snapshot, request) | card_of(deps)
         return pages.page(request, "overview.html", **context)
 
     @router.get("/partials/service-health")

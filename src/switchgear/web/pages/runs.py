@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from switchgear.runner.items import LogItem, RunItem, RunList
 from switchgear.runner.views import RunStatus
+from switchgear.tracing import run_trace
 from switchgear.web.auth.door import actor, may_change
 from switchgear.web.bodies import read_form
 from switchgear.web.deps import WebDeps
@@ -132,4 +133,5 @@ def _one(deps: WebDeps, run: str, lines: int) -> dict[str, Any]:
         "progress": None if not known else 100 * item.layers_done / known,
         "spent": None if not item.budget_usd else float(100 * item.cost_usd / item.budget_usd),
         "trace_calls": "/calls?" + urlencode({"run": item.run}),
+        "trace": f"/traces/{run_trace(item.run)}",
     }

@@ -12,7 +12,7 @@ from switchgear.web.problems import Problem
 from switchgear.web.queries import NoQuery, read_query
 from switchgear.web.render import Pages
 from switchgear.web.respond import answer
-from switchgear.web.waterfall import lanes
+from switchgear.web.waterfall import stretches
 from switchgear.web.words import call_badge
 
 __all__ = ["add_routes"]
@@ -35,7 +35,7 @@ def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
             "trace.html",
             health=deps.collector.health(),
             trace=trace,
-            lanes=lanes(trace),
+            stretches=stretches(trace),
             badge_of=lambda call: call_badge(call.status, call.refused_by),
             largest=LARGEST,
         )

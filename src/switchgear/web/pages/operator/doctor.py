@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from switchgear.insight.checks.clock import check_clock
+from switchgear.insight.checks.exports import check_exports
 from switchgear.insight.checks.finding import Finding, Level
 from switchgear.insight.checks.keys import check_keys
 from switchgear.insight.checks.ledger import check_records
@@ -53,4 +54,5 @@ def _findings(deps: WebDeps) -> list[Finding]:
     found += check_keys(config, os.environ)
     found += [Finding("fail", "ledger", problem)] if problem is not None else []
     found += check_records(deps.reader, home_of(config.ledger.url).name, deps.clock)
+    found += check_exports(deps.collector.exports())
     return [*found, *check_prices(deps.clock), *check_clock(deps.clock)]

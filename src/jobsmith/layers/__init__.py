@@ -1,0 +1,1 @@
+"""The layers of an application: each a function that can be called by itself."""

@@ -1,0 +1,1 @@
+"""From events to spans: what a trace is made of, whoever it is exported to. Pure: no I/O, no clock."""
