@@ -57,7 +57,8 @@ class Intake:
             raise RunnerError(msg)
         estimate = self._store.estimate(pipeline.name).cost
         rows = []
-        for text, job in zip(texts, named, strict=True):
+        # A microsecond apart, so that they go, and are listed, in the order in which they were given.
+        for at, (text, job) in enumerate(zip(texts, named, strict=True), start=now):
             name = new_run(job or pipeline.name, now) if run is None else checked_run(run)
             rows.append(
                 {
@@ -71,8 +72,8 @@ class Intake:
                     "estimate": estimate,
                     "cost": 0,
                     "calls": 0,
-                    "submitted_at": now,
-                    "due_at": now,
+                    "submitted_at": at,
+                    "due_at": at,
                     "timeout": pipeline.timeout_us,
                     "wanted": "",
                     "executions": 0,
