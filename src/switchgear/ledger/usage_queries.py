@@ -177,6 +177,9 @@ def _within(
 
 def _over(query: Select[*tuple[int, ...]], where: UsageFilter) -> Select[*tuple[int, ...]]:
     """Restrict *query* to the attempts of *where* that are over, as roll-ups do."""
+    for name in ("job", "run"):
+        if (wanted := getattr(where, name)) is not None:
+            query = query.where(attempts.c[name] == wanted)
     return _within(query, where, attempts, attempts.c.started_at).where(attempts.c.status != "reserved")
 
 
