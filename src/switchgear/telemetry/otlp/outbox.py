@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO
 
+    from switchgear.calls import Content
     from switchgear.clock import Clock
     from switchgear.events import Event
     from switchgear.telemetry.otlp.frames import Exported, Frame, Setup
@@ -28,6 +29,9 @@ __all__ = ["Outbox"]
 
 _WANTED: Final = (BreakerChanged, CallRefused, CallRetried, CallSettled)
 _BATCH: Final = 500
+_MOST_CONTENT: Final = 32 << 20
+"""Bytes of prompts and answers that wait; events beyond it go without."""
+
 _PAUSE: Final = 0.5
 """Seconds between two frames."""
 
@@ -69,7 +73,7 @@ class Outbox:
         self._reader: threading.Thread | None = None
         to = [DestinationCounts(name=one.name, signal=one.signal, url=one.shown) for one in setup.destinations]
         self._counts = ExportCounts(destinations=tuple(to))
-        self._dropped = 0
+        self._dropped = self._content = 0
         self._problem: str | None = None
         self._thread: Final = threading.Thread(target=self._run, name="switchgear-outbox", daemon=True)
 
@@ -91,8 +95,20 @@ class Outbox:
         if isinstance(event, _WANTED):
             if len(self._waiting) >= self._most:
                 self._dropped += 1
+            elif isinstance(event, CallSettled) and event.outcome is not None and event.outcome.content is not None:
+                self._put_with(event, event.outcome.content)
             else:
                 self._waiting.append(event)
+
+    def _put_with(self, event: CallSettled, content: Content) -> None:
+        """Take *event*, with its content if that much can wait."""
+        size = len(content.asked) + len(content.answered)
+        if self._content + size > _MOST_CONTENT:
+            outcome = None if event.outcome is None else msgspec.structs.replace(event.outcome, content=None)
+            event = msgspec.structs.replace(event, outcome=outcome)
+            size = 0
+        self._content += size
+        self._waiting.append(event)
 
     def close(self) -> None:
         """Hand on what waits, and let the other process end; the second time does nothing."""
@@ -116,6 +132,7 @@ class Outbox:
                 _write(process.stdin, self._setup)
             while True:
                 batch = tuple(self._waiting.popleft() for _ in range(min(len(self._waiting), _BATCH)))
+                self._content = 0 if not self._waiting else self._content
                 _write(process.stdin, Moments(at=self._clock.moment().wall, events=batch))
                 if len(batch) < _BATCH:
                     return
