@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from jobsmith.asking import Asker
 from jobsmith.inputs.firecrawl import has_firecrawl
@@ -21,8 +21,9 @@ from switchgear import attribution
 from switchgear.runner import SkippedLayer, artefact, layer, log, pipeline, progress, running_layer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
+    from jobsmith.pdf.documents import CvDocument, DossierDocument, LetterDocument
     from switchgear import Governor
     from switchgear.runner import OnRefused, Pipeline
 
@@ -49,7 +50,7 @@ def application_pipeline(  # noqa: C901 - nine layers, each a few lines
     records: Records | None = None,
     on_refused: OnRefused = "pause",
     deliver: Callable[[str, bytes], object] | None = None,
-) -> Pipeline[[Order], Awaitable[Prepared]]:
+) -> Pipeline[[Order], Coroutine[Any, Any, Prepared]]:
     """Return the pipeline over *governor*, to hand to a *Runner* or to call.
 
     Args:
@@ -175,7 +176,7 @@ class _Steps:
         made: Draft,
         passed: Gate,
     ) -> Files:
-        documents = {
+        documents: dict[str, CvDocument | LetterDocument | DossierDocument] = {
             "cv.pdf": cv_document(order.cv, made.cv),
             "letter.pdf": letter_document(order, facts, made),
             "dossier.pdf": dossier_document(order, facts, read, known, rated, made, passed),

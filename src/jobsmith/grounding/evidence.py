@@ -82,7 +82,7 @@ class Evidence:
             *_theirs("posting", "p", posting),
             *(source for at, (_, text) in enumerate(research, 1) for source in _theirs("research", f"r{at}.", text)),
         )
-        self.exact: Final = dict(_exact(cv))
+        self.exact: Final = _exact(cv)
         self._quotes: Final = {normal(source.text): source.id for source in self.theirs if source.kind == "posting"}
 
     def quoted(self, sentence: str) -> str | None:
@@ -156,19 +156,18 @@ def _is_current(entry: Entry) -> bool:
     )
 
 
-def _exact(cv: MasterCv) -> Iterable[tuple[str, str]]:
-    """Yield what documents copy as it is, with where it stands."""
-    yield normal(cv.name), "name"
-    for at, line in enumerate((cv.label, *cv.contact)):
-        if line:
-            yield normal(line), "label" if at == 0 else f"contact.{at}"
+def _exact(cv: MasterCv) -> dict[str, tuple[str, ...]]:
+    """Return what documents copy as it is, with all places where it stands."""
+    found: dict[str, list[str]] = {}
+    said = [(cv.name, "name"), (cv.label, "label"), *((line, f"contact.{at}") for at, line in enumerate(cv.contact))]
     for entry in cv.entries:
-        yield normal(entry.heading), entry.id
-        yield normal(entry.dates), entry.id
-    for skill in cv.skills:
-        yield normal(skill.text), skill.id
-    for statement in cv.statements():
-        yield normal(statement.text), statement.id
+        said += [(entry.heading, entry.id), (entry.dates, entry.id)]
+    said += [(skill.text, skill.id) for skill in cv.skills]
+    said += [(statement.text, statement.id) for statement in cv.statements()]
+    for text, where in said:
+        if text:
+            found.setdefault(normal(text), []).append(where)
+    return {text: tuple(places) for text, places in found.items()}
 
 
 def _named_in(posting: str, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from jobsmith.grounding.tokens import is_doing
 from jobsmith.grounding.words import ARTICLES, OTHERS, PRESENT
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ __all__ = ["Support", "support"]
 
 _NEAR: Final = 4
 _DIRECTIONS: Final = frozenset({"from", "to", "into", "by", "under", "below", "above"})
+_INTRODUCING: Final = frozenset({"at", "as", "for", "with", "in", "from", "to", "since", "until", "between", "during"})
+_BETWEEN: Final = frozenset({"in", "for", "with", "from", "to", "by", "at", "on", "after", "during", "within", "into"})
+_GROUPS: Final = frozenset({"team", "group", "class", "department", "staff", "crew", "board", "family", "set"})
+_BEING: Final = frozenset({"is", "are", "was", "were", "be", "been"})
 _PLACES: Final = frozenset({"at", "for"})
 
 
@@ -48,12 +53,16 @@ def support(tokens: Sequence[Token], source: Source) -> Support:
     if missing:
         return Support(missing, (), uses_heading)
     others = {token.key for token in tokens if token.text.casefold() in OTHERS} - source.keys
-    if others and source.kind in {"statement", "heading", "skills"}:
+    starts = tokens[0].kind == "name" and source.kind == "statement" and tokens[0].key != source.tokens[0].key
+    if (others or starts) and source.kind in {"statement", "heading", "skills"}:
         return Support((), ("it speaks of somebody else",), uses_heading)
     inner = [token for token in claims if token.key in source.keys]
     wrong = [
         *_left_out(tokens, source),
         *_numbers(tokens, inner, source),
+        *_clauses(inner, source),
+        *_headed(tokens, source),
+        *_objects(tokens, source),
         *_order(tokens, source),
         *_directions(tokens, source),
         *_places(tokens, source),
@@ -110,6 +119,69 @@ def _fits(spot: Token, beside: Sequence[Token], counted: Token | None, source: S
 def _next_claim(tokens: Sequence[Token], number: Token) -> Token | None:
     after = (token for token in tokens if token.place > number.place and token.segment == number.segment)
     return next((token for token in after if not token.neutral), None)
+
+
+def _clauses(inner: Sequence[Token], source: Source) -> Iterable[str]:
+    """What is said in one breath is done in one breath: who hired engineers and fired agents fired no engineers."""
+    parts: dict[int, list[Token]] = {}
+    for token in inner:
+        parts.setdefault(token.segment, []).append(token)
+    theirs = _clause_of(source.tokens)
+    for said in parts.values():
+        places = [{theirs[one.place] for one in source.tokens if one.key == token.key} for token in said]
+        if places and not set.intersection(*places):
+            yield f"it joins {said[0].text!r} to what it does not go with in the CV"
+
+
+def _clause_of(tokens: Sequence[Token]) -> list[int]:
+    """Return for each token the clause that it is in: a part of the sentence with a doing of its own, and its list."""
+    found: list[int] = []
+    clause, segment = 0, 0
+    for token in tokens:
+        if token.segment != segment and not token.neutral:
+            clause, segment = clause + is_doing(token), token.segment
+        found.append(clause)
+    return found
+
+
+def _objects(tokens: Sequence[Token], source: Source) -> Iterable[str]:
+    """What directly follows a doing is its object there too: "taught wound care to nurses" does not teach nurses."""
+    for at, verb in enumerate(tokens):
+        if not is_doing(verb) or verb.key not in source.keys:
+            continue
+        rest = [one for one in tokens[at + 1 :] if one.segment == verb.segment]
+        after = next((one for one in rest if not one.neutral or one.text.casefold() in _BETWEEN | _BEING), None)
+        if after is None or after.neutral or after.key not in source.keys:
+            continue
+        spots = [one.place for one in source.tokens if one.key == verb.key]
+        goals = [one.place for one in source.tokens if one.key == after.key]
+        is_part = any(one.text.casefold() == "of" for one in tokens[at + 1 : after.place])
+        if not any(_direct(source, spot, goal, is_part=is_part) for spot in spots for goal in goals):
+            yield f"it says {verb.text} {after.text!r}, and the CV does not"
+
+
+def _direct(source: Source, verb: int, goal: int, *, is_part: bool) -> bool:
+    """Return whether nothing stands between the two that would make the second less than an object of the first.
+
+    *is_part*: the sentence itself has it as a part of the object.
+    """
+    between = source.tokens[verb + 1 : goal]
+    words = [one.text.casefold() for one in between]
+    parts = not is_part and any(
+        word == "of" and at > 0 and words[at - 1] not in _GROUPS for at, word in enumerate(words)
+    )
+    return verb < goal and not parts and _BETWEEN.isdisjoint(words)
+
+
+def _headed(tokens: Sequence[Token], source: Source) -> Iterable[str]:
+    """A heading says where, as what and when; whoever it names is not what was done."""
+    before = ""
+    for token in tokens:
+        is_head = token.key in source.around and token.key not in source.keys and not token.neutral
+        if is_head and token.kind in {"name", "word"} and before not in _INTRODUCING:
+            yield f"it says {token.text!r} where the CV does not"
+        if token.text.casefold() not in ARTICLES and not is_head:
+            before = token.text.casefold()
 
 
 def _order(tokens: Sequence[Token], source: Source) -> Iterable[str]:

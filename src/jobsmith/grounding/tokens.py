@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 
 from jobsmith.grounding.words import CURRENCIES, IRREGULAR, MAGNITUDES, MONTHS, NEUTRAL, NUMBER_WORDS
 
-__all__ = ["Token", "TokenKind", "normal", "stem", "tokens_of"]
+__all__ = ["Token", "TokenKind", "is_doing", "normal", "stem", "tokens_of"]
 
 TokenKind = Literal["number", "date", "name", "word"]
 
@@ -23,6 +23,7 @@ _TOKEN: Final = re.compile(
     r"|(?P<cut>[,;:()\[\]\u2013\u2014!?|])"
 )
 _CUTTING: Final = frozenset({"and", "while", "but", "which", "by", "plus", "then", "who"})
+_DOINGS: Final = frozenset({*IRREGULAR.values(), "cut", "put", "hit", "run"})
 _BIG: Final = 1900
 _LATE: Final = 2100
 
@@ -105,6 +106,13 @@ def tokens_of(text: str) -> tuple[Token, ...]:
         else:
             _word(found, said, segment)
     return tuple(found)
+
+
+def is_doing(token: Token) -> bool:
+    """Return whether *token* looks like a verb that tells what was done: *led*, *built*, *saved*, *cutting*."""
+    word = token.text.casefold()
+    is_past = word in IRREGULAR or token.key in _DOINGS or word.endswith(("ed", "ing"))
+    return is_past and (token.kind == "word" or token.place == 0)
 
 
 def _add(found: list[Token], text: str, key: str, kind: TokenKind, segment: int, unit: str = "") -> None:

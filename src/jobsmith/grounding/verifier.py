@@ -65,7 +65,7 @@ def check_line(line: str, evidence: Evidence, *, document: Document) -> tuple[Ch
     """Return what *line* says, sentence by sentence; what is copied from the CV as it is needs no cutting."""
     where = evidence.exact.get(normal(line))
     if where is not None:
-        return (Checked(document=document, text=line, ground="copied", sources=(where,)),)
+        return (Checked(document=document, text=line, ground="copied", sources=where),)
     return tuple(check_sentence(sentence, evidence, document=document) for sentence in sentences_of(line))
 
 
@@ -75,27 +75,34 @@ def check_sentence(sentence: str, evidence: Evidence, *, document: Document) -> 
     A CV is about its person alone. In a letter a sentence may also be about its reader, by the posting or by
     research, if it says nothing of its writer.
     """
-    where = evidence.exact.get(normal(sentence))
-    if where is not None:
-        return Checked(document=document, text=sentence, ground="copied", sources=(where,))
-    if document == "letter":
-        quoted = evidence.quoted(sentence)
-        if quoted is not None:
-            return Checked(document=document, text=sentence, ground="posting", sources=(quoted,))
-        if is_frame(sentence, evidence):
-            return Checked(document=document, text=sentence, ground="frame")
-        if is_neutral(sentence):
-            return Checked(document=document, text=sentence, ground="neutral")
-    own = _by_cv(sentence, evidence)
-    if own:
-        return Checked(document=document, text=sentence, ground="cv", sources=own)
-    if document == "letter" and addresses_reader(sentence, evidence):
-        tokens = _without_names(tokens_of(sentence), evidence)
-        for source in evidence.theirs:
-            if support(tokens, source).holds:
-                ground: Ground = "posting" if source.kind == "posting" else "research"
-                return Checked(document=document, text=sentence, ground=ground, sources=(source.id,))
-    return Checked(document=document, text=sentence, ground="refused", problems=_problems(sentence, evidence))
+    ground, sources = _ground(sentence, evidence, document)
+    problems = _problems(sentence, evidence) if ground == "refused" else ()
+    return Checked(document=document, text=sentence, ground=ground, sources=sources, problems=problems)
+
+
+def _ground(sentence: str, evidence: Evidence, document: Document) -> tuple[Ground, tuple[str, ...]]:
+    copied = evidence.exact.get(normal(sentence))
+    if copied is not None:
+        return "copied", copied
+    is_letter = document == "letter"
+    if is_letter and (quoted := evidence.quoted(sentence)) is not None:
+        return "posting", (quoted,)
+    if is_letter and (is_frame(sentence, evidence) or is_neutral(sentence)):
+        return "frame" if is_frame(sentence, evidence) else "neutral", ()
+    if own := _by_cv(sentence, evidence):
+        return "cv", own
+    theirs = _by_reader(sentence, evidence) if is_letter else None
+    if theirs is not None:
+        return "posting" if theirs.kind == "posting" else "research", (theirs.id,)
+    return "refused", ()
+
+
+def _by_reader(sentence: str, evidence: Evidence) -> Source | None:
+    """Return what of the reader's side supports a sentence that is about the reader alone."""
+    if not addresses_reader(sentence, evidence):
+        return None
+    tokens = _without_names(tokens_of(sentence), evidence)
+    return next((source for source in evidence.theirs if support(tokens, source).holds), None)
 
 
 def _by_cv(sentence: str, evidence: Evidence) -> tuple[str, ...]:
@@ -155,15 +162,18 @@ def _one_source(tokens: Sequence[Token], evidence: Evidence) -> tuple[Source, Su
 
 
 def _levels_kept(tokens: Sequence[Token], evidence: Evidence) -> bool:
-    """Return whether no skill is named without the level that makes it smaller."""
+    """Return whether no skill is named without the level that makes it smaller, or with that of another."""
     said = {token.key for token in tokens}
+    levels = {token.key for skill in evidence.cv.skills for token in tokens_of(skill.level)}
+    kept: set[str] = set()
     for skill in evidence.cv.skills:
         name = {token.key for token in tokens_of(skill.name)}
         level = {token.key for token in tokens_of(skill.level)}
         is_less = any(token.text.casefold() in LIMITING for token in tokens_of(skill.level))
         if is_less and name <= said and not level <= said:
             return False
-    return True
+        kept |= {token.key for token in tokens_of(skill.text)} if name <= said else set()
+    return not (said & levels) - kept
 
 
 def _without_names(tokens: Sequence[Token], evidence: Evidence) -> list[Token]:

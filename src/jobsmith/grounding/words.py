@@ -38,7 +38,7 @@ NEUTRAL: Final = _set(
     # What every sentence is made with.
     "a an the i me my mine myself we our us you your yours it its this that these those he she they them their",
     "is am are was were be been being have has had having do does did and or but as at in on of for with to from into",
-    "by than then there here where which who whom whose when while if so such also too both each other others another",
+    "by then there here where which who whom whose when while if so such also too both each other others another",
     "can could may might will would shall should about through across within during via per after before between",
     "including include includes among toward towards upon onto what how why",
     # What a person's skills and posts are spoken of with.
@@ -49,7 +49,7 @@ NEUTRAL: Final = _set(
     "find found please thank thanks consider considering consideration opportunity welcome chance discuss discussing",
     "conversation talk talking speak speaking meet meeting hear hearing look looking forward glad happy pleased",
     "position role post job posting vacancy need needs ask asks asked want wants seek seeks seeking offer offers",
-    "contribute contributing bring brings join joining further details detail reading read time more",
+    "contribute contributing bring brings join joining further details detail reading read time",
     "reply answer questions question available availability sincerely kind regards dear hope hoping describe describes",
     "described let know say says said write writing wrote",
 )

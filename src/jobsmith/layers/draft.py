@@ -24,8 +24,8 @@ __all__ = ["DraftAnswer", "draft_by_words", "write_draft"]
 
 _FEWEST_WORDS: Final = 4
 _SYSTEM: Final = (
-    "You tailor applications. You never add a fact: each sentence repeats one statement of the CV, with its numbers and "
-    "names, and may say it with the posting in mind. Answer in JSON."
+    "You tailor applications. You never add a fact: each sentence repeats one statement of the CV, with its numbers "
+    "and names, and may say it with the posting in mind. Answer in JSON."
 )
 
 

@@ -39,7 +39,8 @@ def check_draft(order: Order, facts: PostingFacts, research: Research, draft: Dr
     if words > _MOST_LETTER_WORDS:
         problems.append(f"the letter has {words} words, at most {_MOST_LETTER_WORDS} are read")
     if problems:
-        raise OutputError("gate", tuple(problems))
+        layer = "gate"
+        raise OutputError(layer, tuple(problems))
     own = sum(one.ground in {"cv", "copied"} for one in report)
     return Gate(
         checks=(

@@ -28,8 +28,12 @@ def checked_lines(cv: TailoredCv, letter: Letter, evidence: Evidence) -> tuple[C
     found: list[Checked] = []
     for document, line, entry in _lines(cv, letter):
         for one in check_line(line, evidence, document=document):
-            strays = entry and not all(source == entry or source.startswith(f"{entry}.") for source in one.sources)
-            found.append(one.model_copy(update={"ground": "refused"}) if strays else one)
+            own = tuple(source for source in one.sources if source == entry or source.startswith(f"{entry}."))
+            if entry and (not own or (one.ground != "copied" and own != one.sources)):
+                one = one.model_copy(update={"ground": "refused"})  # noqa: PLW2901 - the same line, judged by its place
+            elif entry:
+                one = one.model_copy(update={"sources": own})  # noqa: PLW2901 - as above
+            found.append(one)
     return tuple(found)
 
 

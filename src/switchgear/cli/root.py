@@ -14,6 +14,7 @@ __all__ = ["COMMANDS", "root"]
 COMMANDS: Final = {
     "serve": ("switchgear.cli.serve", "Run the gateway, the API and the dashboard."),
     "demo": ("switchgear.cli.demo", "See it work: a real model, real traffic, no keys."),
+    "apply": ("switchgear.cli.apply", "Prepare a job application, every sentence from your CV."),
     "init": ("switchgear.cli.init", "Write a commented configuration."),
     "status": ("switchgear.cli.status", "Show how things are, on one screen."),
     "doctor": ("switchgear.cli.doctor", "Check the installation and the configuration."),

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from switchgear import plugins
 from switchgear.config.alert_checks import alert_problems
 from switchgear.config.applications import application_problems
+from switchgear.config.jobs import job_problems
 from switchgear.config.kinds import KINDS, kind_problems
 from switchgear.config.model import CALENDAR_PERIODS
 from switchgear.config.presets import PRESETS
@@ -91,6 +92,7 @@ def problems_in(config: Config) -> Iterator[Problem]:
     yield from alert_problems(config.alerts)
     yield from telemetry_problems(config.telemetry)
     yield from application_problems(config.applications)
+    yield from job_problems(config.jobs, config.services)
 
 
 def _time_zone(name: str) -> Iterator[Problem]:

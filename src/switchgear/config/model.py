@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 
 from switchgear.config.alerting import AlertsConfig
 from switchgear.config.applications import ApplicationsConfig
+from switchgear.config.jobs import JobsConfig
 from switchgear.config.running import RunnerConfig
 from switchgear.config.telemetry import TelemetryConfig
 from switchgear.config.units import Duration, Rule, Usd, Window, format_duration, parse_duration
@@ -233,3 +234,4 @@ class Config(_Section):
     runner: RunnerConfig = RunnerConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
     applications: ApplicationsConfig = ApplicationsConfig()
+    jobs: JobsConfig = JobsConfig()

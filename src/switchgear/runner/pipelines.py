@@ -14,6 +14,7 @@ from switchgear.runner.views import PipelineView
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from switchgear.clients.governor import Governor
     from switchgear.runner.layers import Layer
 
 __all__ = ["Pipeline", "pipeline", "pipeline_at"]
@@ -120,8 +121,10 @@ def pipeline(
     return wrap
 
 
-def pipeline_at(place: str) -> Pipeline[..., Any]:
+def pipeline_at(place: str, governor: Governor | None = None) -> Pipeline[..., Any]:
     """Return the pipeline that *place* names, such as ``my_package.pipelines:apply``.
+
+    A function there that is no pipeline makes one: it is given *governor*.
 
     Raises:
         RunnerError: it can't be imported, or is no pipeline.
@@ -135,6 +138,8 @@ def pipeline_at(place: str) -> Pipeline[..., Any]:
     except (ImportError, AttributeError) as error:
         msg = f"pipeline {place!r}: {error}"
         raise RunnerError(msg) from error
+    if governor is not None and inspect.isfunction(found):
+        found = found(governor)
     if not isinstance(found, Pipeline):
         msg = f"{place!r} is no pipeline: it needs the decorator switchgear.runner.pipeline"
         raise RunnerError(msg)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
+
+from tests.jobsmith.grounding.conftest import Golden
 
 from jobsmith.grounding.verifier import check_line, check_sentence
 
@@ -25,7 +27,7 @@ BOASTS: Final = (
 )
 
 
-def test_the_set_is_broad(golden: list[Any]) -> None:
+def test_the_set_is_broad(golden: list[Golden]) -> None:
     """Twelve pairs at least, from different trades, each with every kind of invention."""
     assert len(golden) >= 12
     for one in golden:
@@ -33,7 +35,7 @@ def test_the_set_is_broad(golden: list[Any]) -> None:
         assert (one.evidence.company, one.evidence.role) == (one.company, one.role)
 
 
-def test_no_planted_invention_is_let_through(golden: list[Any]) -> None:
+def test_no_planted_invention_is_let_through(golden: list[Golden]) -> None:
     """Every number, employer, date, skill, name, claim that the CV does not have, and every twist, is refused."""
     let_through = [
         (one.name, kind, sentence)
@@ -47,7 +49,7 @@ def test_no_planted_invention_is_let_through(golden: list[Any]) -> None:
     assert sum(len(sentences) for one in golden for sentences in one.planted.values()) >= 300
 
 
-def test_no_mutated_sentence_is_let_through(golden: list[Any]) -> None:
+def test_no_mutated_sentence_is_let_through(golden: list[Golden]) -> None:
     """Of true sentences with one number, name, date, doer or boast changed by a rule, none is let through."""
     tried, let_through = 0, []
     for one, other in zip(golden, [*golden[1:], golden[0]], strict=True):
@@ -63,7 +65,7 @@ def test_no_mutated_sentence_is_let_through(golden: list[Any]) -> None:
     assert tried > 1000
 
 
-def test_true_sentences_are_let_through(golden: list[Any]) -> None:
+def test_true_sentences_are_let_through(golden: list[Golden]) -> None:
     """False refusals are counted: none of the sentences that a careful reader would let through is refused."""
     sentences = [(one, sentence) for one in golden for sentence in one.grounded]
     refused = [
@@ -76,7 +78,7 @@ def test_true_sentences_are_let_through(golden: list[Any]) -> None:
     assert len(sentences) >= 100
 
 
-def test_the_cv_itself_is_grounded(golden: list[Any]) -> None:
+def test_the_cv_itself_is_grounded(golden: list[Golden]) -> None:
     """Every statement of a master CV is supported by itself, in a CV and in a letter."""
     for one in golden:
         for statement in one.cv.statements():
@@ -85,7 +87,7 @@ def test_the_cv_itself_is_grounded(golden: list[Any]) -> None:
                 assert [(each.ground, each.sources) for each in checked] == [("copied", (statement.id,))]
 
 
-def test_another_persons_cv_supports_nothing(golden: list[Any]) -> None:
+def test_another_persons_cv_supports_nothing(golden: list[Golden]) -> None:
     """What is true of one person is refused for every other."""
     for one, other in itertools.permutations(golden, 2):
         for statement in other.cv.statements():
@@ -93,7 +95,7 @@ def test_another_persons_cv_supports_nothing(golden: list[Any]) -> None:
                 assert not check_sentence(statement.text, one.evidence, document="cv").is_grounded, statement.text
 
 
-def mutants(sentence: str, one: Any, other: Any) -> Iterator[str]:  # noqa: ANN401 - the fixture's class
+def mutants(sentence: str, one: Golden, other: Golden) -> Iterator[str]:
     """Yield *sentence* with one thing in it made untrue."""
     for number in re.finditer(r"\d[\d,.]*\d|\d", sentence):
         digits = number[0]

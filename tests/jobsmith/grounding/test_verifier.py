@@ -68,6 +68,11 @@ OTHER = {
     "a third person": "The candidate will test engines in Nevada.",
     "look-alike letters": "I cut \u0441osts by 30%.",
     "joined without a doing": "I cut costs by 30% and reports.",
+    "a heading as an object": "I led Globex.",
+    "an object that is none": "I missed costs.",
+    "doer and doing exchanged": "Ann Lee worked under me.",
+    "a level of another skill": "I have basic SQL.",
+    "a comparison": "I have more experience than others.",
     "a name in lower case": "I wrote reports in cobol.",
 }
 
