@@ -12,7 +12,7 @@ from switchgear.cli.base import Command
 from switchgear.cli.drill_against import drill_against, only_live
 from switchgear.cli.errors import CHECK_FAILED, OK
 from switchgear.cli.names import refuse_unknown
-from switchgear.cli.output import Cell, json_option, print_json, print_table
+from switchgear.cli.output import Cell, json_option, print_json, print_table, say
 from switchgear.cli.serve import require_server
 
 if TYPE_CHECKING:
@@ -98,6 +98,9 @@ def command(  # noqa: PLR0913, PLR0917 - click passes each option by name
         print_json(report.to_dict())
     else:
         _print(report)
+    if missing := [result.scenario for result in report.results if result.status == "not_run"]:
+        options = " ".join(f"--skip {name}" for name in missing)
+        say(f"What was not run has not passed; {options} leaves it out on purpose.")
     return OK if report.passed else CHECK_FAILED
 
 
