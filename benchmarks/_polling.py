@@ -71,6 +71,7 @@ def measure_polling(config: Path, *, rounds: int) -> dict[str, Any]:
         _process(["-m", "switchgear", "serve", "--config", str(config)]),
     ):
         _wait(f"http://127.0.0.1:{PORT}/readyz")
+        _wait(f"http://127.0.0.1:{PORT}/openai/v1/chat/completions", BODY)
         return asyncio.run(_rounds(rounds))
 
 
@@ -173,10 +174,12 @@ def _process(arguments: list[str]) -> Iterator[None]:
         process.wait(20)
 
 
-def _wait(url: str) -> None:
+def _wait(url: str, body: bytes | None = None) -> None:
+    headers = {"content-type": "application/json", "authorization": "Bearer x"}
+    request = urllib.request.Request(url, data=body, headers=headers)  # noqa: S310 - our own server
     until = time.monotonic() + 120
     while time.monotonic() < until:
-        with suppress(OSError), urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own server
+        with suppress(OSError), urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - our own server
             if answer.status == 200:
                 return
         time.sleep(0.2)
