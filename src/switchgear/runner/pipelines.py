@@ -139,7 +139,11 @@ def pipeline_at(place: str, governor: Governor | None = None) -> Pipeline[..., A
         msg = f"pipeline {place!r}: {error}"
         raise RunnerError(msg) from error
     if governor is not None and inspect.isfunction(found):
-        found = found(governor)
+        try:
+            found = found(governor)
+        except Exception as error:
+            msg = f"{place!r} is no pipeline, and makes none: {type(error).__name__}: {error}"
+            raise RunnerError(msg) from error
     if not isinstance(found, Pipeline):
         msg = f"{place!r} is no pipeline: it needs the decorator switchgear.runner.pipeline"
         raise RunnerError(msg)
