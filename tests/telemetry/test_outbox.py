@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from tests.telemetry.conftest import START, Receiver, made, settled
+from tests.telemetry.conftest import START, Receiver, made, plain, settled
 
 from switchgear.calls import new_call_id
 from switchgear.telemetry.otlp.destinations import Destination
@@ -71,6 +71,20 @@ def test_a_process_that_dies_is_started_again_and_said_so() -> None:
     until(lambda: len(starts) == 3)
     assert "ended with 0 and is started again" in str(outbox.counts.problem) or "has gone" in str(outbox.counts.problem)
     outbox.close()
+
+
+def test_a_breaker_that_is_open_at_the_start_is_told_so() -> None:
+    """Spans of calls while it is open do not say that it is closed."""
+    with Receiver() as receiver:
+        to = Destination(name="otlp", signal="traces", url=f"{receiver.url}/v1/traces")
+        setup = Setup(services=SETUP.services, destinations=(to,), breakers={"llm": "half_open"})
+        outbox = Outbox(setup, clock=ManualClock(), most=10)
+        outbox.start()
+        outbox.listen(settled(made()))
+        outbox.close()
+    (attempt,) = [span for span in receiver.spans if span.name == "chat m"]
+
+    assert plain(attempt.attributes)["switchgear.breaker.state"] == "half_open"
 
 
 def test_what_is_under_way_at_the_end_is_exported() -> None:

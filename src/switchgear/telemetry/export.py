@@ -7,7 +7,9 @@ import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
-from switchgear.errors import ConfigError
+import msgspec
+
+from switchgear.errors import ConfigError, StateError
 from switchgear.telemetry.otlp.destinations import destinations
 from switchgear.telemetry.otlp.frames import Setup
 from switchgear.telemetry.otlp.outbox import Outbox
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from switchgear.clients.governor import Governor
     from switchgear.config.model import Config
+    from switchgear.events import CircuitName
     from switchgear.insight.exports import ExportCounts
     from switchgear.telemetry.otlp.destinations import Destination
 
@@ -33,9 +36,8 @@ class Export:
 
     def __init__(self, governor: Governor, to: tuple[Destination, ...]) -> None:
         self._to: Final = to
-        self._outbox: Final = Outbox(
-            _setup(governor.config, to), clock=governor.clock, most=governor.config.telemetry.queue
-        )
+        setup = msgspec.structs.replace(_setup(governor.config, to), breakers=_breakers(governor))
+        self._outbox: Final = Outbox(setup, clock=governor.clock, most=governor.config.telemetry.queue)
         self._leave: Final = governor.bus.subscribe(self._outbox.listen)
         self._outbox.start()
 
@@ -90,6 +92,13 @@ def is_installed() -> bool:
         return find_spec("opentelemetry.exporter.otlp.proto.http") is not None
     except ModuleNotFoundError:  # of a package that it is in
         return False
+
+
+def _breakers(governor: Governor) -> dict[str, CircuitName]:
+    try:
+        return {view.service: view.state for view in governor.state.breakers(governor.clock.moment())}
+    except StateError:
+        return {}  # calls do not go either
 
 
 def _setup(config: Config, to: tuple[Destination, ...]) -> Setup:

@@ -44,7 +44,7 @@ class Exporting:
 
     def __init__(self, setup: Setup) -> None:
         said = Said(most=setup.content_bytes, masking=Masking(setup.redact))
-        self._tree: Final = Tree(setup.services, idle_us=setup.idle, said=said)
+        self._tree: Final = Tree(setup.services, idle_us=setup.idle, said=said, breakers=setup.breakers)
         self._sampler: Final = Sampler(
             share=setup.sample, above=setup.sample_above, most=setup.queue, idle_us=2 * setup.idle
         )

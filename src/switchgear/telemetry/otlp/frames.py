@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from switchgear.events import BreakerChanged, CallRefused, CallRetried, CallSettled
+from switchgear.events import BreakerChanged, CallRefused, CallRetried, CallSettled, CircuitName
 from switchgear.telemetry.otlp.destinations import Destination
 from switchgear.telemetry.spans.facts import ServiceFacts
 
@@ -23,9 +23,10 @@ _SIZE: Final = 4
 
 
 class Setup(msgspec.Struct, frozen=True, kw_only=True, tag="setup"):
-    """What to hold to from now on. *destinations* are those of the first one, for good."""
+    """What to hold to from now on. *destinations* and the state of *breakers* are those of the first one."""
 
     services: dict[str, ServiceFacts]
+    breakers: dict[str, CircuitName] = {}
     destinations: tuple[Destination, ...] = ()
     sample: float = 1.0
     sample_above: int = 0

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from switchgear.calls import Content
     from switchgear.clock import Clock
-    from switchgear.events import Event
+    from switchgear.events import CircuitName, Event
     from switchgear.telemetry.otlp.frames import Exported, Frame, Setup
 
 __all__ = ["Outbox"]
@@ -75,6 +75,7 @@ class Outbox:
         self._ending: Final = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._told: Setup | None = None
+        self._breakers: Final[dict[str, CircuitName]] = dict(setup.breakers)
         self._failures = self._not_before = 0
         self._reader: threading.Thread | None = None
         to = [DestinationCounts(name=one.name, signal=one.signal, url=one.shown) for one in setup.destinations]
@@ -98,6 +99,8 @@ class Outbox:
 
     def listen(self, event: Event) -> None:
         """Take *event*, if spans are made of its kind."""
+        if isinstance(event, BreakerChanged):
+            self._breakers[event.service] = event.new
         if isinstance(event, _WANTED):
             if len(self._waiting) >= self._most:
                 self._dropped += 1
@@ -161,6 +164,7 @@ class Outbox:
             self._say(f"the exporting process can't be started: {error.strerror}")
             return None
         self._process, self._told = process, None
+        self._setup = msgspec.structs.replace(self._setup, breakers=dict(self._breakers))
         self._not_before = now + min(_LONGEST_PAUSE, (2**self._failures - 1) * MICROS)
         self._failures = min(self._failures + 1, _MOST_FAILURES)
         self._reader = threading.Thread(target=self._read, args=(process,), name="switchgear-counts", daemon=True)

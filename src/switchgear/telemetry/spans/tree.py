@@ -57,15 +57,22 @@ class Tree:
         idle_us: a layer or run without a call for so long is over.
         most: see above.
         said: reads what was asked and answered, where events have it; None: that is left out.
+        breakers: the state of each now; one that is not in it is closed.
     """
 
     def __init__(
-        self, services: Mapping[str, ServiceFacts], *, idle_us: int, most: int = 10_000, said: Said | None = None
+        self,
+        services: Mapping[str, ServiceFacts],
+        *,
+        idle_us: int,
+        most: int = 10_000,
+        said: Said | None = None,
+        breakers: Mapping[str, CircuitName] | None = None,
     ) -> None:
         self.services = services
         self._said: Final = said
         self._most: Final = most
-        self._breakers: Final[dict[str, CircuitName]] = {}
+        self._breakers: Final[dict[str, CircuitName]] = dict(breakers or {})
         self._calls: Final[OrderedDict[str, _Open]] = OrderedDict()
         self._groups: Final = Groups(idle_us=idle_us, most=most)
 
