@@ -60,7 +60,7 @@ def children_of(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(500)
 @pytest.mark.parametrize("provider", ["model", "sandbox"])
 def test_the_demo_adds_up(provider: str, tmp_path: Path) -> None:
     """Once through: a budget refuses, a breaker opens and recovers, and both ends count the same."""
@@ -87,6 +87,11 @@ def test_the_demo_adds_up(provider: str, tmp_path: Path) -> None:
     assert summary["dashboard"].startswith("http://127.0.0.1:")
     assert summary["memory_mb"] < 120
     assert processes_of(tmp_path) == []
+    prepared = summary["applications"]
+    assert [(one["posting"], one["status"]) for one in prepared] == (
+        [] if provider == "sandbox" else [("backend", "ok"), ("lead", "ok"), ("chef", "ok")]
+    )
+    assert all(Path(one["files"]["cv"]).read_bytes().startswith(b"%PDF") for one in prepared)
 
 
 @pytest.mark.timeout(60)

@@ -261,7 +261,9 @@ def letters(number: int) -> int:
 governors: list[sg.Governor] = []
 
 
-def test_a_run_of_a_real_pipeline_arrives_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_of_a_real_pipeline_arrives_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """The runner's run is the trace, its layers are spans; an exception in a layer keeps its type."""
     ledger = f'[ledger]\nurl = "sqlite:///{tmp_path}/l.db"\n'
     text = ledger + '[services.tool]\nbase_url = "http://127.0.0.1:9"\nprices = { "*" = { request = "0.002" } }\n'
@@ -275,6 +277,9 @@ def test_a_run_of_a_real_pipeline_arrives_whole(tmp_path: Path, monkeypatch: pyt
             view = runner.wait(run, timeout=20)
         rows = governor.ledger.reader.calls(CallFilter(run=run)).items
     assert (view.status, len(rows)) == ("failed", 3)
+    told = [one.__dict__["switchgear"] for one in caplog.records if one.msg == "run_changed"]
+    assert [(one["run"], one["status"]) for one in told][-1] == (run, "failed")
+    assert "broken" not in repr(told)
     assert "ConnectionResetError" in str(view.error)
     by_id = {span.span_id.hex(): span for span in receiver.spans}
     trees = [
@@ -293,8 +298,8 @@ def test_a_run_of_a_real_pipeline_arrives_whole(tmp_path: Path, monkeypatch: pyt
     )
     failed = [plain(span.attributes).get("error.type") for span in receiver.spans if span.status.code == 2]
     assert "ConnectionResetError" in failed
-    told = sum(int(str(plain(span.attributes).get("switchgear.cost_nano_usd", 0))) for span in receiver.spans)
-    assert told == sum(row.cost or 0 for row in rows) == view.cost
+    spent = sum(int(str(plain(span.attributes).get("switchgear.cost_nano_usd", 0))) for span in receiver.spans)
+    assert spent == sum(row.cost or 0 for row in rows) == view.cost
 
 
 CHAIN = """

@@ -83,7 +83,7 @@ GOOD: dict[str, dict[str, Any]] = {
             {"statement": "e1.1", "text": "At Globex, I cut month-end close from nine days to three."},
             {"statement": "e2.1", "text": "I built 4000 pipelines in Rust for Google."},
         ],
-        "about_you": ["You will own the pipelines behind the daily settlement report.", "I know Kafka."],
+        "about_you": ["You will own the pipelines behind the daily settlement report. I know Kafka."],
         "summary": ["Data engineer with eight years of experience in finance.", "Expert in rockets."],
     },
     "_Rewritten": {"letter": [{"statement": "e2.1", "text": "I built 40 pipelines in Python and Airflow."}]},

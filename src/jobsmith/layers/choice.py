@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from jobsmith.grounding.frames import is_frame
 from jobsmith.grounding.tokens import tokens_of
 from jobsmith.nouns import Letter
 
@@ -46,14 +47,19 @@ def chosen_skills(cv: MasterCv, fit: Fit, facts: PostingFacts) -> tuple[str, ...
 
 def framed_letter(evidence: Evidence, *, about: Sequence[str], points: Sequence[str]) -> Letter:
     """Return a letter of *about* (the reader) and *points* (the writer) in sentences that claim nothing."""
-    at = f" at {evidence.company}" if evidence.company else ""
-    role = f"the {evidence.role} position" if evidence.role else "the position"
-    end = "" if at.endswith(".") else "."
     return Letter(
-        opening=(f"I am applying for {role}{at}{end}", *about, "This is what I bring to it:"),
+        opening=(_first_sentence(evidence), *about, "This is what I bring to it:"),
         points=tuple(points),
         ending=("I would welcome the chance to discuss the role.", "Thank you for considering my application."),
     )
+
+
+def _first_sentence(evidence: Evidence) -> str:
+    """Return what the letter is for, with role and company if they make a sentence that may stand."""
+    role = f"the {evidence.role} position" if evidence.role else "the position"
+    at = f" at {evidence.company}" if evidence.company else ""
+    whole = (f"I am applying for {what}{'' if what.endswith('.') else '.'}" for what in (f"{role}{at}", role))
+    return next((one for one in whole if is_frame(one, evidence)), "I am applying for the position.")
 
 
 def quotable(needs: Needs, evidence: Evidence) -> list[str]:

@@ -33,7 +33,7 @@ class _Said(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     statement: Annotated[str, Field(max_length=8)]
-    text: Annotated[str, Field(max_length=180)]
+    text: Annotated[str, Field(max_length=160)]
 
 
 class DraftAnswer(BaseModel):
@@ -42,7 +42,7 @@ class DraftAnswer(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     letter: Annotated[list[_Said], Field(min_length=1, max_length=4)]
-    about_you: Annotated[list[Annotated[str, Field(max_length=140)]], Field(max_length=2)]
+    about_you: Annotated[list[Annotated[str, Field(max_length=140)]], Field(max_length=1)]
     summary: Annotated[list[Annotated[str, Field(max_length=140)]], Field(max_length=2)]
 
 
@@ -141,7 +141,7 @@ def _question(order: Order, facts: PostingFacts, needs: Needs, best: list[str], 
     return (
         f"Write for the role {facts.role or 'in the posting'} at {facts.company or 'the company'}.\n"
         f"letter: {profile.points} sentences that begin with I, each with the id of the statement that it repeats.\n"
-        "about_you: up to two sentences that begin with You or Your and repeat what the posting says.\n"
+        "about_you: a sentence that begins with You or Your and repeats what the posting says.\n"
         f"summary: up to two sentences for the top of the CV, from its statements.\n\nThey ask for:\n{asked}\n\n"
         f"They say:\n{quotes}\n\nStatements of the CV:\n{said}"
     )

@@ -24,7 +24,7 @@ _MUST: Final = re.compile(
     re.IGNORECASE,
 )
 _PITCH: Final = re.compile(r"\b(?:we|is|are) (?:are )?look(?:s|ing)? for\b", re.IGNORECASE)
-_MOST: Final = 8
+_MOST: Final = 6
 _SYSTEM: Final = "You read job postings. Use the posting's own words. Answer in JSON."
 
 
@@ -36,8 +36,8 @@ class FactsAnswer(BaseModel):
     company: Annotated[str, Field(max_length=80)]
     role: Annotated[str, Field(max_length=80)]
     seniority: Literal["junior", "mid", "senior", "lead", "not stated"]
-    must_haves: Annotated[list[Annotated[str, Field(max_length=90)]], Field(min_length=1, max_length=_MOST)]
-    keywords: Annotated[list[Annotated[str, Field(max_length=30)]], Field(max_length=12)]
+    must_haves: Annotated[list[Annotated[str, Field(max_length=80)]], Field(min_length=1, max_length=_MOST)]
+    keywords: Annotated[list[Annotated[str, Field(max_length=24)]], Field(max_length=8)]
 
 
 async def read_posting(order: Order, *, asker: Asker, profile: Profile) -> PostingFacts:
@@ -53,7 +53,8 @@ async def read_posting(order: Order, *, asker: Asker, profile: Profile) -> Posti
         shape=FactsAnswer,
         max_tokens=profile.output_tokens,
     )
-    evidence = Evidence(order.cv, posting=text, company=answer.company, role=answer.role)
+    company = re.split(r"\s+at\s+", answer.company)[-1]  # "Engineer at Acme" is no company
+    evidence = Evidence(order.cv, posting=text, company=company, role=answer.role)
     names = {token.key for token in tokens_of(f"{evidence.company} {evidence.role}")}
     role = _without_company(evidence.role, evidence.company) or _role_in(text)
     musts = [one for one in _once(answer.must_haves) if _is_said(one, text) and not _keys(one) <= names]

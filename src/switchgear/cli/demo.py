@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import click
 
 from switchgear.cli.base import Command
+from switchgear.cli.demo_applications import prepare, print_applications
 from switchgear.cli.errors import CHECK_FAILED, OK
 from switchgear.cli.output import json_option, print_facts, print_json, print_table, say, text_of
 from switchgear.cli.progress import watch
@@ -50,8 +51,8 @@ def command(once: bool, port: int | None, folder: Path | None, sandbox: bool, as
     """See it work: a real model, real traffic, no keys.
 
     Starts a language model on this machine and a server before it, sends calls through OpenAI's and
-    Anthropic's SDKs, lets a budget refuse and a breaker open and recover, counts at both ends, and keeps
-    the dashboard up. Exits with 3 if the figures do not add up.
+    Anthropic's SDKs, lets a budget refuse and a breaker open and recover, counts at both ends, prepares three
+    job applications, and keeps the dashboard up. Exits with 3 if the figures do not add up.
     """
     require_server()
     if find_spec("openai") is None or find_spec("anthropic") is None:
@@ -67,10 +68,14 @@ def command(once: bool, port: int | None, folder: Path | None, sandbox: bool, as
     with Stage(clock=clock, folder=folder, port=port, real_model=real_model, progress=say) as stage:
         sent = _send(stage, clock)
         summary, problems = summary_of(stage, sent, clock=clock, real_model=real_model)
+        applications = prepare(stage) if real_model else []
         if as_json:
-            print_json(summary.to_dict())
+            print_json({**summary.to_dict(), "applications": applications})
         else:
             _print(summary)
+            if applications:
+                click.echo()
+                print_applications(applications)
         for problem in problems:
             say(f"This does not add up: {problem}.")
         if not once:

@@ -178,3 +178,16 @@ def test_the_profile_may_go_by_fit(score: int | None, name: str) -> None:
     """A poor fit is written fast, a fair one balanced, a good one with the best."""
     assert profile_for("by_fit", score=score).name == name
     assert profile_for("quality", score=score).name == "quality"
+
+
+async def test_names_that_make_no_sentence_are_left_out_of_it(order: Order, asker: Asker, scripted: Scripted) -> None:
+    """A model that mixes role and company up makes no letter that the gate would have to stop."""
+    mixed = {"company": "Staff Data Engineer at Acme Payments", "role": "Staff Data Engineer at Acme Payments"}
+    scripted.answers["FactsAnswer"] = {**scripted.answers["FactsAnswer"], **mixed}
+
+    draft = await drafted(order, asker)
+    facts = await facts_of(order, asker)
+
+    assert (facts.company, facts.role) == ("Acme Payments", "Staff Data Engineer")
+    assert draft.letter.opening[0] == "I am applying for the Staff Data Engineer position at Acme Payments."
+    assert all(one.is_grounded for one in draft.report)

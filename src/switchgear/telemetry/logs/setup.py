@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from switchgear import context
 from switchgear.clock import SystemClock
-from switchgear.telemetry.logs.lines import EXTRA
+from switchgear.telemetry.logs.line import EXTRA
 from switchgear.telemetry.logs.repeats import Repeats
 from switchgear.telemetry.masking import Masking
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from switchgear.clock import MICROS
 from switchgear.events import BreakerChanged, CallRefused, CallRetried, CallSettled
 from switchgear.insight.exports import DestinationCounts, ExportCounts
 from switchgear.telemetry.otlp.frames import Moments, framed
@@ -34,6 +35,10 @@ _MOST_CONTENT: Final = 32 << 20
 
 _PAUSE: Final = 0.5
 """Seconds between two frames."""
+
+_LONGEST_PAUSE: Final = 60 * MICROS
+_MOST_FAILURES: Final = 10
+"""A process that does not get to work is started after 0, 1, 3, 7 ... 60 seconds."""
 
 _ENDING: Final = 8.0
 """Seconds that the other process gets to end."""
@@ -70,6 +75,7 @@ class Outbox:
         self._ending: Final = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._told: Setup | None = None
+        self._failures = self._not_before = 0
         self._reader: threading.Thread | None = None
         to = [DestinationCounts(name=one.name, signal=one.signal, url=one.shown) for one in setup.destinations]
         self._counts = ExportCounts(destinations=tuple(to))
@@ -143,6 +149,9 @@ class Outbox:
         """Return the process, started if there is none."""
         if self._process is not None and self._process.poll() is None:
             return self._process
+        now = self._clock.moment().mono
+        if now < self._not_before:
+            return None
         if self._process is not None:
             self._say(f"the exporting process ended with {self._process.returncode} and is started again")
             _close(self._process)
@@ -152,6 +161,8 @@ class Outbox:
             self._say(f"the exporting process can't be started: {error.strerror}")
             return None
         self._process, self._told = process, None
+        self._not_before = now + min(_LONGEST_PAUSE, (2**self._failures - 1) * MICROS)
+        self._failures = min(self._failures + 1, _MOST_FAILURES)
         self._reader = threading.Thread(target=self._read, args=(process,), name="switchgear-counts", daemon=True)
         self._reader.start()
         return process
@@ -161,6 +172,7 @@ class Outbox:
             with process.stdout as answers:
                 for line in answers:
                     self._counts = msgspec.json.decode(line, type=ExportCounts)
+                    self._failures = 0
                     self._say(None)
 
     def _say(self, problem: str | None) -> None:
