@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx2
 
-from switchgear.testing import fake_provider, governor
+from switchgear.clients.governor import Governor
+from switchgear.config import load_text
+from switchgear.testing import ManualClock, fake_provider, governor
 
 SETTINGS = """
 [services.openai]
@@ -29,6 +33,22 @@ def test_a_batch_is_priced_at_its_tier_and_counted_once() -> None:
 
     assert (first.input_tokens, first.output_tokens, first.cost) == (1_000_000, 1000, 75_300_000)
     assert (second.input_tokens, second.output_tokens, second.cost) == (0, 0, 0)
+
+
+def test_a_batch_is_counted_once_among_processes(tmp_path: Path) -> None:
+    """After a new start, and in a process beside, only what is more than was counted before counts."""
+    settings = f'[ledger]\nurl = "sqlite:///{tmp_path}/ledger.db"\n{SETTINGS}'
+    more = {**BATCH, "usage": {"input_tokens": 1_000_000, "output_tokens": 1500, "total_tokens": 1_001_500}}
+    config = load_text(settings, environ={})
+    for body in (BATCH, BATCH, more):
+        with Governor(config, clock=ManualClock(1_800_000_000.0)) as gov, fake_provider(gov) as provider:
+            provider.reply(json=body)
+            with gov.http_client("openai") as client:
+                client.get("https://api.openai.com/v1/batches/batch_1")
+            rows = gov.ledger.reader.calls().items
+            events = gov.ledger.reader.events(kind="batch_counted")
+    assert [(row.input_tokens, row.output_tokens) for row in rows] == [(0, 500), (0, 0), (1_000_000, 1000)]
+    assert [event.subject for event in events] == ["openai: batch batch_1"] * 2
 
 
 def test_a_new_batch_is_refused_until_such_calls_are_let_pass() -> None:

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from switchgear.calls import NO_USAGE, Usage
-from switchgear.governor.meters import Running
 from switchgear.wire.anthropic import AnthropicDialect
 from switchgear.wire.base import Observation, Reader
 from switchgear.wire.openai import OpenAIDialect
@@ -99,14 +98,3 @@ def test_results_of_several_models_are_an_estimate() -> None:
     _, seen = _read(reader, _line(10) + _line(5, model="claude-opus-4-5"))
 
     assert seen.estimated
-
-
-def test_a_running_total_is_counted_once() -> None:
-    """However often somebody asks; and what comes on top is counted on top."""
-    running = Running()
-    first, second = Usage(input_tokens=10, output_tokens=1), Usage(input_tokens=15, output_tokens=1)
-
-    assert running.rise("openai", "b", first) == first
-    assert running.rise("openai", "b", first) == NO_USAGE
-    assert running.rise("openai", "b", second) == Usage(input_tokens=5)
-    assert running.rise("other", "b", first) == first

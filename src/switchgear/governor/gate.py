@@ -20,6 +20,7 @@ from switchgear.governor.entries import cost_of, settled_row
 from switchgear.governor.explaining import Explainer
 from switchgear.governor.meters import Meters
 from switchgear.governor.planning import Planner
+from switchgear.governor.running import Running
 from switchgear.governor.terms import Terms
 from switchgear.ledger.rows import AttemptRefused, AttemptReserved
 from switchgear.policies.pricing import version_of
@@ -88,7 +89,7 @@ class Gate:
         self.ring: Final = ring
         self.runs: Final = runs
         self.callers: Final = ring.callers
-        self.meters = Meters(config)
+        self.meters = Meters(config, Running(ledger, clock))
         self.terms = Terms(config, keys, Planner(config=config, book=book, budgets=budgets, ring=ring, runs=runs))
         self._desk: Final = BudgetDesk(budgets=budgets, ring=ring, state=state, ledger=ledger, bus=bus, clock=clock)
         self.breakers: Final = BreakerDesk(state=state, ledger=ledger, clock=clock, publish=self._publish)
@@ -113,7 +114,7 @@ class Gate:
     ) -> None:
         """Hold to *config* from the next call on, as the state does; who is planned or in line stays as it is."""
         self.terms = Terms(config, keys, self.terms.planner.follower(config=config, book=book, budgets=budgets))
-        self.meters = Meters(config, self.meters)
+        self.meters = Meters(config, self.meters.running)
         self._desk.adopt(budgets)
 
     def service(self, name: str) -> ServiceConfig:

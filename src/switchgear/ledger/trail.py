@@ -22,6 +22,7 @@ KINDS: Final[Mapping[str, str]] = {
     "alert_changed": "an alert fires or is over, or somebody was told of it or knows of it",
     "attempts_imported": "attempts were added from a file",
     "attempts_pruned": "attempts older than is kept were deleted",
+    "batch_counted": "what a batch came to was counted",
     "breaker_changed": "a circuit breaker went from one state to another",
     "breaker_ordered": "an operator forced a circuit breaker open, closed or reset it",
     "budget_changed": "a budget was given another limit",
