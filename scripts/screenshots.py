@@ -1,6 +1,6 @@
 """The pictures of the documentation, made from a ledger of thirty invented days: `python scripts/screenshots.py`.
 
-Needs Chromium on PATH. Writes docs/images/*.png, in light and dark.
+Needs Chromium on PATH. Writes docs/images/*.png.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 IMAGES: Final = Path(__file__).parents[1] / "docs" / "images"
-PAGES: Final = {"overview": "/", "budget": "/budgets/openai-month", "usage": "/usage?by=model", "calls": "/calls"}
+PAGES: Final = {"overview": "/", "budget": "/budgets/openai-month", "usage": "/usage?by=model"}
 MODELS: Final = {"openai": ("gpt-5-mini", "gpt-5"), "anthropic": ("claude-sonnet-4", "claude-haiku-4")}
 DAY: Final = 86_400 * MICROS
 CONFIG: Final = """
@@ -123,15 +123,13 @@ def fill(url: str, rng: random.Random) -> None:
 
 def shoot(browser: Browser, base: str) -> Iterator[Path]:
     """Yield each picture once it is there."""
-    for scheme in ("light", "dark"):
-        page = browser.new_page(viewport={"width": 1280, "height": 860}, color_scheme=scheme)
-        for name, path in PAGES.items():
-            page.goto(base + path)
-            page.wait_for_load_state("networkidle")
-            picture = IMAGES / f"{name}-{scheme}.png"
-            page.screenshot(path=picture)
-            yield picture
-        page.close()
+    page = browser.new_page(viewport={"width": 1280, "height": 860}, color_scheme="light")
+    for name, path in PAGES.items():
+        page.goto(base + path)
+        page.wait_for_load_state("networkidle")
+        picture = IMAGES / f"{name}-light.png"
+        page.screenshot(path=picture)
+        yield picture
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "Attribution",
     "Call",
     "CallStatus",
+    "Content",
     "Outcome",
     "Quota",
     "Reason",
@@ -180,6 +181,13 @@ class Quota(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     limit: int | None = None
 
 
+class Content(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What was asked and answered, as it went over the wire. Kept only for whoever sets ``telemetry.content``."""
+
+    asked: bytes
+    answered: bytes
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How an attempt ended.
 
@@ -196,6 +204,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         model: the model that the provider says it billed, where it differs from the one asked for.
         tier: the service tier that it says it used.
         cost: what it says that it bills, in nano-USD; None: it does not say.
+        content: what was asked and answered; None: nobody keeps it.
     """
 
     status: CallStatus
@@ -210,6 +219,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     model: str | None = None
     tier: str | None = None
     cost: int | None = None
+    content: Content | None = None
 
 
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

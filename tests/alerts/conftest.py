@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def until(done: Callable[[], bool]) -> None:
     """Wait for what a server does by itself."""
-    end = time.monotonic() + 15
+    end = time.monotonic() + 25
     while not done():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.05)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,7 +54,7 @@ def test_the_list_names_every_scenario_and_runs_none(run: Run) -> None:
         (["good"], 0, "good: passed"),
         (["bad"], 3, "bad: FAILED in 0.0 s (figures: 2, not exactly 1)"),
         (["none"], 3, "none: not run in 0.0 s (no stage is installed)"),
-        (["good", "none"], 3, "not run"),
+        (["good", "none"], 3, "What was not run has not passed; --skip none leaves it out on purpose."),
         (["--skip", "bad", "--skip", "none"], 0, "[1/1] good"),
         ([], 3, "[3/3] none"),
     ],
@@ -85,6 +86,26 @@ def test_the_report_is_written_where_it_is_asked_for(run: Run, tmp_path: Path) -
 
     assert done.code == 3
     assert "1 passed, 1 failed, 1 not run" in (tmp_path / "drill.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("before", [None, "example.com"])
+def test_no_proxy_stands_before_the_provider(run: Run, monkeypatch: pytest.MonkeyPatch, before: str | None) -> None:
+    """While drills run, here and in processes that they start, no_proxy is for everything; then it is as before."""
+    seen: list[str | None] = []
+
+    class Looking(Played, frozen=True, kw_only=True):
+        def run(self, ground: Ground) -> Iterator[Check]:
+            seen.append(os.environ.get("no_proxy"))
+            return super().run(ground)
+
+    monkeypatch.setattr(catalogue, "SCENARIOS", {"good": Looking(name="good", title="A play", promise="it holds")})
+    monkeypatch.setenv("no_proxy", before or "")
+    if before is None:
+        monkeypatch.delenv("no_proxy")
+
+    assert run("drill").code == 0
+    assert seen == ["*"]
+    assert os.environ.get("no_proxy") == before
 
 
 def test_a_scenario_that_is_not_there_is_named_with_the_nearest(run: Run) -> None:

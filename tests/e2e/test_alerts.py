@@ -49,7 +49,9 @@ def sinks() -> Iterator[tuple[Sink, Sink]]:
         sink.close()
 
 
-def test_a_breaker_tells_twice_through_a_restart(tmp_path: Path, sinks: tuple[Sink, Sink]) -> None:
+def test_a_breaker_tells_twice_through_a_restart(
+    tmp_path: Path, sinks: tuple[Sink, Sink], caplog: pytest.LogCaptureFixture
+) -> None:
     """A real server tells both receivers once that a breaker opened, and after a restart that it closed."""
     hook, am = sinks
     config = load_text(TOML.format(file=tmp_path / "l.db", hook=hook.url, am=am.url))
@@ -68,4 +70,8 @@ def test_a_breaker_tells_twice_through_a_restart(tmp_path: Path, sinks: tuple[Si
         until(lambda: len(hook.got) > 1 and len(am.got) > 1)
         time.sleep(1.5)  # two more looks
     assert hook.told == [("breaker-open", "firing"), ("breaker-open", "resolved")]
+    lines = [one.__dict__["switchgear"] for one in caplog.records if one.msg == "alert_changed"]
+    assert [(one["alert"], one["state"]) for one in lines if one["severity"] != "info"] == [
+        ("breaker-open{service=tool}", "firing")
+    ]
     assert len(am.got) == 2

@@ -12,7 +12,7 @@ import pytest
 
 from switchgear.drills.catalogue import SCENARIOS
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 BROKEN = {
     "outage": (

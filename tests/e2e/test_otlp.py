@@ -9,17 +9,22 @@ import time
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.request import Request, urlopen
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 from tests.telemetry.conftest import Receiver, plain
 
-from switchgear.config import Config, load_text
+import switchgear as sg
+from switchgear.config import Config, ServiceConfig, load_text
+from switchgear.config.model import RetryConfig
 from switchgear.drills.sandbox import Sandbox
 from switchgear.ledger.views import CallFilter
+from switchgear.runner import Runner, layer, pipeline
 from switchgear.server import Server
-from switchgear.tracing import run_trace
+from switchgear.telemetry.export import export
+from switchgear.tracing import attempt_span, run_trace
 
 pytestmark = pytest.mark.e2e
 
@@ -192,3 +197,169 @@ def test_a_server_writes_its_log_as_json(tmp_path: Path, sandbox: Sandbox) -> No
     (refused,) = [line for line in lines if line["event"] == "call_refused"]
     assert (refused["rule"], refused["layer"], refused["level"]) == ("poor", "poor", "warning")
     assert "planted" not in errors
+
+
+@pytest.mark.parametrize("content", [False, True])
+def test_content_goes_along_only_when_it_is_asked_for(
+    tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, *, content: bool
+) -> None:
+    """Off, no word of prompt or answer leaves; on, both do, without the secret; the caller sees no difference."""
+    text = TOML.format(file=tmp_path / "l.db", url=sandbox.url) + f"[telemetry]\ncontent = {str(content).lower()}\n"
+    body = {
+        "model": "m",
+        "max_tokens": 8,
+        "messages": [{"role": "user", "content": "planted word, sk-planted-0123456789"}],
+    }
+    with Receiver() as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", f"{receiver.url}/v1/traces")
+        with Server(load_text(text, environ={})) as server:
+            answers = []
+            for streamed in (False, True):
+                sent = json.dumps(body | {"stream": streamed}).encode()
+                request = Request(f"{server.url}/llm/v1/chat/completions", sent, {"content-type": "application/json"})
+                with urlopen(request, timeout=20) as answer:
+                    answers.append(answer.read())
+    told = [plain(span.attributes) for span in receiver.spans if span.name == "chat m"]
+    whole = json.loads(answers[0])["choices"][0]["message"]["content"]
+
+    assert answers[1].endswith(b"data: [DONE]\n\n")
+    assert len(told) == 2
+    for said in told:
+        assert ("gen_ai.input.messages" in said) == content
+        if content:
+            assert "planted word, ***" in str(said["gen_ai.input.messages"])
+            assert json.loads(str(said["gen_ai.output.messages"]))[0]["parts"][0]["content"] == whole
+    assert "sk-planted" not in repr(told)
+    assert content or "planted" not in repr(told)
+
+
+@layer()
+def gather(number: int) -> int:
+    """Make two calls."""
+    for _ in range(2):
+        with governors[-1].call("tool", units={"request": number}):
+            pass
+    return number
+
+
+@layer()
+def write(number: int) -> int:
+    """Fail to make one."""
+    msg = "the tool is broken"
+    with governors[-1].call("tool"):
+        if number:
+            raise ConnectionResetError(msg)
+    return number
+
+
+@pipeline()
+def letters(number: int) -> int:
+    """Gather, then write."""
+    return write(gather(number))
+
+
+governors: list[sg.Governor] = []
+
+
+def test_a_run_of_a_real_pipeline_arrives_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The runner's run is the trace, its layers are spans; an exception in a layer keeps its type."""
+    ledger = f'[ledger]\nurl = "sqlite:///{tmp_path}/l.db"\n'
+    text = ledger + '[services.tool]\nbase_url = "http://127.0.0.1:9"\nprices = { "*" = { request = "0.002" } }\n'
+    with Receiver() as receiver, sg.Governor(load_text(text, environ={})) as governor:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", f"{receiver.url}/v1/traces")
+        governors.append(governor)
+        exporting = export(governor)
+        assert exporting is not None
+        with exporting, Runner(governor, url=f"sqlite:///{tmp_path}/runs.db", pipelines=[letters]) as runner:
+            run = runner.submit("letters", 1, job="j")
+            view = runner.wait(run, timeout=20)
+        rows = governor.ledger.reader.calls(CallFilter(run=run)).items
+    assert (view.status, len(rows)) == ("failed", 3)
+    told = [one.__dict__["switchgear"] for one in caplog.records if one.msg == "run_changed"]
+    assert [(one["run"], one["status"]) for one in told][-1] == (run, "failed")
+    assert "broken" not in repr(told)
+    assert "ConnectionResetError" in str(view.error)
+    by_id = {span.span_id.hex(): span for span in receiver.spans}
+    trees = [
+        (span.name, by_id[span.parent_span_id.hex()].name)
+        for span in receiver.spans
+        if span.trace_id.hex() == run_trace(run) and span.parent_span_id
+    ]
+    assert sorted(trees) == sorted(
+        [
+            ("gather", run),
+            ("write", run),
+            *([("tool call", "gather"), ("tool call", "tool call")] * 2),
+            ("tool call", "write"),
+            ("tool call", "tool call"),
+        ]
+    )
+    failed = [plain(span.attributes).get("error.type") for span in receiver.spans if span.status.code == 2]
+    assert "ConnectionResetError" in failed
+    spent = sum(int(str(plain(span.attributes).get("switchgear.cost_nano_usd", 0))) for span in receiver.spans)
+    assert spent == sum(row.cost or 0 for row in rows) == view.cost
+
+
+CHAIN = """
+[server]
+port = 0
+[ledger]
+url = "sqlite:///{file}"
+[services.llm]
+kind = "openai"
+base_url = "{url}/llm"
+gateway = true
+prices = {{ "m" = {{ input = "1", output = "2" }} }}
+retry = {{ attempts = 2, backoff = "10ms" }}
+"""
+
+
+@pytest.mark.parametrize("data_path", ["hot", "plain"])
+def test_a_gateway_behind_a_gateway_is_below_the_attempt_that_it_serves(
+    tmp_path: Path, sandbox: Sandbox, config: Config, data_path: Literal["hot", "plain"]
+) -> None:
+    """The second attempt has another parent than the first; the run is the same trace in both ledgers."""
+    with Server(config.model_copy(update={"services": no_retries(config)})) as behind:
+        front = load_text(CHAIN.format(file=tmp_path / "front.db", url=behind.url), environ={})
+        with Server(front, data_path=data_path) as server:
+            sandbox.fault("status=503", times=1)
+            traceparent = f"00-{TRACE}-{SPAN}-01"
+            assert ask(server, x_switchgear_run="r1", x_switchgear_layer="l", traceparent=traceparent) == 200
+            (first, *_) = mine = server.governor.ledger.reader.calls(CallFilter(), limit=10).items
+            theirs = behind.governor.ledger.reader.calls(CallFilter(), limit=10).items
+    assert [row.attempt for row in mine] == [2, 1]
+    assert [row.parent_span_id for row in mine] == [SPAN, SPAN]
+    assert [row.parent_span_id for row in theirs] == [attempt_span(first.call_id, 2), attempt_span(first.call_id, 1)]
+    assert {row.trace_id for row in (*mine, *theirs)} == {TRACE}
+    assert {row.layer for row in theirs} == {"l"}
+
+
+def no_retries(config: Config) -> dict[str, ServiceConfig]:
+    """Return the services of *config*, each tried once."""
+    once = RetryConfig(attempts=1)
+    return {name: service.model_copy(update={"retry": once}) for name, service in config.services.items()}
+
+
+def test_a_traceparent_passes_to_a_provider_as_it_came(config: Config, sandbox: Sandbox) -> None:
+    """Byte for byte; and where there was none, none is added."""
+    with Server(config) as server:
+        ask(server, traceparent=f"00-{TRACE}-{SPAN}-00", x_switchgear_run="r1")
+        ask(server, x_switchgear_run="r1")
+    told, untold = ({name.lower(): value for name, value in one.headers} for one in sandbox.requests)
+    assert told["traceparent"] == f"00-{TRACE}-{SPAN}-00"
+    assert "traceparent" not in untold
+
+
+def test_the_current_span_of_opentelemetry_is_the_parent(config: Config) -> None:
+    """Who traces with the SDK has our calls below their own span, and an exception passes as it is."""
+    tracer = TracerProvider(shutdown_on_exit=False).get_tracer("mine")
+    with Server(config) as server:
+        gov = server.governor
+        with tracer.start_as_current_span("mine") as span, pytest.raises(ZeroDivisionError), gov.call("llm", model="m"):
+            raise ZeroDivisionError
+        (row,) = gov.ledger.reader.calls(CallFilter(), limit=10).items
+    context = span.get_span_context()
+    assert (row.trace_id, row.parent_span_id) == (f"{context.trace_id:032x}", f"{context.span_id:016x}")
+    assert row.error == "ZeroDivisionError"

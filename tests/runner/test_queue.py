@@ -17,6 +17,7 @@ from switchgear.clients.governor import Governor
 from switchgear.runner import Runner, RunnerError, layer, log, pipeline
 from switchgear.runner.database import open_database
 from switchgear.runner.intake import Intake
+from switchgear.runner.journal import Journal
 from switchgear.runner.naming import new_run
 from switchgear.runner.place import Place, gone, here
 from switchgear.runner.queue import RunQueue
@@ -94,7 +95,7 @@ def _fresh() -> None:
 def submit(engine: Engine, count: int, *, priority: int = 0, now: int = 0, of: str = "many") -> tuple[str, ...]:
     """Put runs into the queue."""
     known = {"many": many, "single": single}[of]
-    inputs = [((number,), {}) for number in range(count)]
+    inputs: list[tuple[tuple[int], dict[str, int]]] = [((number,), {}) for number in range(count)]
     return Intake(RunStore(engine)).submit(
         known, inputs, jobs=None, priority=priority, budget_usd=None, run=None, now=now
     )
@@ -223,6 +224,25 @@ def test_the_dead_of_this_machine_are_seen_at_once() -> None:
     assert not gone(mine.host, mine.space, 1)
     assert not gone("elsewhere", mine.space, 2**22 + 1)
     assert not gone(mine.host, "another container", 2**22 + 1)
+
+
+def test_trouble_with_runs_is_told_by_pipeline(engine: Engine) -> None:
+    """What failed within the hour, and how long the longest run has been going and silent, in minutes."""
+    minute = 60 * SECOND
+    failed, slow, *_ = submit(engine, 3)
+    queue, store, journal = RunQueue(engine, "a"), RunStore(engine), Journal(engine)
+    claimed(queue)
+    for run in (failed, slow):
+        assert queue.take(run, run, minute) is not None
+        journal.write(run, "it began", at=minute)
+    journal.write(slow, "still there", at=30 * minute)
+    queue.leave(failed, {"status": "failed", "ended_at": 5 * minute})
+    assert store.troubles(41 * minute) == {
+        "run.failed": {"many": 1.0},
+        "run.minutes": {"many": 40.0},
+        "run.quiet_minutes": {"many": 11.0},
+    }
+    assert store.troubles(66 * minute)["run.failed"] == {"many": 0.0}
 
 
 def test_paused_runs_wake_when_their_time_has_come(engine: Engine) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -74,6 +75,30 @@ def test_every_key_is_in_the_same_slot(shared: Shared) -> None:
     assert mine
     assert others
     assert all(shared.client.cluster("KEYSLOT", key) == shared.client.cluster("KEYSLOT", mine[0]) for key in mine)
+
+
+async def test_a_crowd_of_tasks_is_no_outage(shared: Shared) -> None:
+    """More calls at once than there are connections are all answered, and none beyond the budget is let go."""
+    state = shared.state(budgets=(BudgetRule(name="b", unit="usd", limit=30 * NANO),), timeout=5)
+    asked = (state.aadmit(shared.request(), CLOCK.moment()) for _ in range(400))
+
+    answers = await asyncio.gather(*asked)
+
+    assert sum(isinstance(answer, Admission) for answer in answers) == 300
+    await state.aclose()
+
+
+def test_a_crowd_of_threads_is_no_outage(shared: Shared) -> None:
+    """The same for threads."""
+    state = shared.state(budgets=(BudgetRule(name="b", unit="usd", limit=15 * NANO),), timeout=5)
+    ready = threading.Barrier(200)
+
+    def ask(_: int) -> bool:
+        ready.wait()
+        return isinstance(state.admit(shared.request(), CLOCK.moment()), Admission)
+
+    with ThreadPoolExecutor(200) as pool:
+        assert sum(pool.map(ask, range(200))) == 150
 
 
 def test_a_script_that_the_server_has_forgotten_is_sent_again(shared: Shared) -> None:

@@ -60,9 +60,15 @@ def test_a_process_that_dies_is_started_again_and_said_so() -> None:
         starts.append(1)
         return dies()
 
-    outbox = Outbox(SETUP, clock=ManualClock(), most=10, start=start)
+    clock = ManualClock()
+    outbox = Outbox(SETUP, clock=clock, most=10, start=start)
     outbox.start()
-    until(lambda: len(starts) > 1)
+    until(lambda: len(starts) == 2)
+    until(lambda: "ended" in str(outbox.counts.problem))
+    time.sleep(1.1)  # twice the pause between frames
+    assert len(starts) == 2, "the third start waits for a second on the clock"
+    clock.advance(1)
+    until(lambda: len(starts) == 3)
     assert "ended with 0 and is started again" in str(outbox.counts.problem) or "has gone" in str(outbox.counts.problem)
     outbox.close()
 

@@ -172,6 +172,18 @@ def test_cost_is_in_the_attempts_once_and_all_parents_come(
         assert totals == sum(Decimal(cost).scaleb(-9) for run, _, cost in some if run is not None)
 
 
+def test_layers_beyond_the_bound_end_early_and_are_not_lost() -> None:
+    """Of many runs at once each has its span, however few may be open."""
+    one = tree(most=3)
+    spans: list[Span] = []
+    for number in range(10):
+        spans += one.take(settled(made(f"r{number}"), at=START))
+    spans += one.tick(START)
+    spans += one.close()
+
+    assert sorted(span.name for span in spans if span.kind == "run") == [f"r{number}" for number in range(10)]
+
+
 def test_what_never_ends_is_bounded() -> None:
     """Calls that wait for another attempt are as many as were allowed; the oldest end early."""
     one = tree(most=3)

@@ -123,6 +123,7 @@ def test_every_address_of_the_api_is_described(full: Place) -> None:
         "/api/applications/{name}/notes",
         "/api/applications/{name}/status",
         "/api/events.csv",
+        "/api/profile",
         "/api/runs/{run}",
         "/api/runs/{run}/cancel",
         "/api/runs/{run}/pause",

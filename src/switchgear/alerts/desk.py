@@ -22,6 +22,7 @@ from switchgear.alerts.rules import rules_of
 from switchgear.alerts.silences import BadSilence, Silence
 from switchgear.errors import LedgerError
 from switchgear.events import BreakerChanged, BudgetCrossed
+from switchgear.telemetry.logs.line import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -118,6 +119,10 @@ class AlertDesk:
 
     # -- what the server calls
 
+    def look_at_runs(self, read: Callable[[int], Mapping[str, Mapping[str, float]]]) -> None:
+        """Look at runs, too: *read* returns each of their metrics at an instant, by pipeline."""
+        self._gatherer.runs = read
+
     def start(self) -> None:
         """Start the threads that look and tell."""
         self._threads = [threading.Thread(target=self._look, name="switchgear-alerts", daemon=True)]
@@ -171,6 +176,10 @@ class AlertDesk:
         with self._lock:
             changed = self._board.evaluate(readings, now=now)
         self._put(alert_entry(one, at=now, reason=f"{one.news}: {self.writing.item(one)['text']}") for one in changed)
+        for one in changed:
+            level = logging.WARNING if one.state == "firing" and one.severity != "info" else logging.INFO
+            told = {"state": one.state, "severity": one.severity, "reading": one.value, "muted_by": one.muted_by}
+            say(_log, level, "alert_changed", (one.key, one.state), alert=one.key, **told)
 
     def deliver(self, channel: str) -> None:
         """Send what is due on *channel*, message by message, until nothing is or one fails."""

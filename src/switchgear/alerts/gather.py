@@ -15,7 +15,7 @@ from switchgear.ledger.usage_views import UsageFilter
 from switchgear.ledger.views import Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from switchgear.config.model import Config
     from switchgear.insight.metrics import BudgetMetrics
@@ -38,6 +38,9 @@ class Gatherer:
         collector: the live numbers, and whether the ledger can be written.
         reader: the ledger's sums.
         config: which services there are.
+
+    Attributes:
+        runs: returns each metric of runs at an instant, by pipeline; None: no pipelines are run here.
     """
 
     def __init__(self, collector: MetricsCollector, reader: CostLedger, config: Config) -> None:
@@ -49,6 +52,7 @@ class Gatherer:
         self._past_of: int | None = None
         self._compare: dict[tuple[str, int], Sequence[Quarter]] = {}
         self._made: tuple[int, Sequence[Reading]] | None = None
+        self.runs: Callable[[int], Mapping[str, Mapping[str, float]]] | None = None
 
     def read(self, asked: Iterable[Asked], *, now: int) -> dict[Asked, Sequence[Reading]]:
         """Return the readings at *now*, in epoch microseconds."""
@@ -62,6 +66,8 @@ class Gatherer:
                 found |= self._windowed(names, window, now)
         except LedgerError as error:
             ledger_problem = str(error)
+        for metric, by_pipeline in ({} if self.runs is None else self.runs(now)).items():
+            found[Asked(metric, None)] = [Reading({"pipeline": name}, value) for name, value in by_pipeline.items()]
         found[Asked("ledger.failing", None)] = [Reading({}, float(ledger_problem is not None))]
         found[Asked("state.failing", None)] = [Reading({}, float(state_problem is not None))]
         return found

@@ -142,7 +142,7 @@ class Writing:
 
 def headline(alert: Alert, rule: Rule | None) -> str:
     """Return what is the matter, the value against its threshold, in one sentence."""
-    service = alert.labels.get("service", "")
+    service, pipeline = alert.labels.get("service", ""), alert.labels.get("pipeline", "")
     metric = "" if rule is None else rule.metric
     against = threshold_text(rule, alert.threshold)
     value = value_text(rule, alert.worst if alert.news == "resolved" else alert.value)
@@ -151,6 +151,9 @@ def headline(alert: Alert, rule: Rule | None) -> str:
         "budget.used_percent": f"Budget {_budget(alert)} is at {value} ({against})",
         "budget.forecast_percent": f"Budget {_budget(alert)} will end at {value} ({against})",
         "limit.used_percent": f"Limit {alert.labels.get('limit', '')} of {service} is at {value} ({against})",
+        "run.failed": f"{value} of pipeline {pipeline} failed within an hour",
+        "run.minutes": f"A run of pipeline {pipeline} has been going for {value} ({against})",
+        "run.quiet_minutes": f"A run of pipeline {pipeline} has said nothing for {value} ({against})",
         "service.silent": f"No calls to {service}, where there usually are some",
         "ledger.failing": "The ledger fails",
         "state.failing": "The live numbers can't be read",
@@ -184,6 +187,8 @@ def link_of(alert: Alert, base: str) -> str:
         return f"{base}/services/{quote(service, safe='')}"
     if budget := alert.labels.get("budget"):
         return f"{base}/budgets/{quote(budget, safe='')}"
+    if pipeline := alert.labels.get("pipeline"):
+        return f"{base}/runs?pipeline={quote(pipeline, safe='')}"
     return f"{base}/alerts"
 
 

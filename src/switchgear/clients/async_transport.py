@@ -48,7 +48,7 @@ class AsyncGovernedTransport(httpx2.AsyncBaseTransport):
         self._gate: Final = gate
         self._service: Final = service
         self._refusals: Final[Refusals] = refusals
-        self._inner: Final = inner if inner is not None else AsyncWire()
+        self._inner: Final = inner if inner is not None else AsyncWire(gate.service(service))
         self._draw: Final = draw
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:

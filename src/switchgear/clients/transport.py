@@ -57,7 +57,7 @@ class GovernedTransport(httpx2.BaseTransport):
         self._gate: Final = gate
         self._service: Final = service
         self._refusals: Final[Refusals] = refusals
-        self._inner: Final = inner if inner is not None else Wire()
+        self._inner: Final = inner if inner is not None else Wire(gate.service(service))
         self._watch: Final = Watch(gate.clock)
         self._draw: Final = draw
 

@@ -11,7 +11,8 @@ import httpx2
 from switchgear.clients.trust import context_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from switchgear.config.model import ServiceConfig
+
 
 __all__ = ["CA_FILE", "AsyncWire", "Wire", "proxy_for"]
 
@@ -21,6 +22,9 @@ CA_FILE: Final = "switchgear.ca_file"
 _Way = tuple[str | None, str | None]
 """A file of authorities, and a proxy."""
 
+_Place = tuple[str | None, str, str]
+"""A file of authorities, a scheme and a host: what decides on the way."""
+
 
 def proxy_for(scheme: str, host: str) -> str | None:
     """Return the proxy that the environment (``https_proxy``, ``no_proxy``, ...) has for *host*; None: none."""
@@ -29,8 +33,13 @@ def proxy_for(scheme: str, host: str) -> str | None:
     return proxy if proxy and not urllib.request.proxy_bypass(host) else None
 
 
-def _way(request: httpx2.Request) -> _Way:
-    return request.extensions.get(CA_FILE), proxy_for(request.url.scheme, request.url.host)
+def _place(request: httpx2.Request) -> _Place:
+    return request.extensions.get(CA_FILE), request.url.scheme, request.url.host
+
+
+def _way(place: _Place) -> _Way:
+    ca_file, scheme, host = place
+    return ca_file, proxy_for(scheme, host)
 
 
 def _settings(way: _Way) -> dict[str, Any]:
@@ -38,23 +47,43 @@ def _settings(way: _Way) -> dict[str, Any]:
     return {"verify": context_for(ca_file), "proxy": proxy}
 
 
-class Wire(httpx2.BaseTransport):
-    """One ``httpx2.HTTPTransport`` for each way to go, made with its first request."""
+def _place_of(service: ServiceConfig | None) -> _Place | None:
+    if service is None or service.base_url is None:
+        return None
+    url = httpx2.URL(service.base_url)
+    return service.ca_file, url.scheme, url.host
 
-    def __init__(self) -> None:
+
+class Wire(httpx2.BaseTransport):
+    """One ``httpx2.HTTPTransport`` for each way to go, made with its first request; the environment is read once.
+
+    Args:
+        ready_for: the way to this service is made now, since that takes milliseconds.
+    """
+
+    def __init__(self, ready_for: ServiceConfig | None = None) -> None:
         self._lock: Final = threading.Lock()
         self._made: Final[dict[_Way, httpx2.HTTPTransport]] = {}
+        self._found: Final[dict[_Place, httpx2.HTTPTransport]] = {}
+        if (place := _place_of(ready_for)) is not None:
+            self._find(place)
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        way = _way(request)
-        inner = self._made.get(way)
-        if inner is None:
-            inner = self._keep(way, _settings(way))
-        return inner.handle_request(request)
+        return self._find(_place(request)).handle_request(request)
 
-    def _keep(self, way: _Way, settings: Mapping[str, Any]) -> httpx2.HTTPTransport:
+    def _find(self, place: _Place) -> httpx2.HTTPTransport:
+        inner = self._found.get(place)
+        if inner is None:
+            inner = self._found[place] = self._make(_way(place))
+        return inner
+
+    def _make(self, way: _Way) -> httpx2.HTTPTransport:
+        settings = {} if way in self._made else _settings(way)  # reads files, so not under the lock
         with self._lock:
-            return self._made.setdefault(way, httpx2.HTTPTransport(**settings))
+            found = self._made.get(way)
+            if found is None:
+                found = self._made[way] = httpx2.HTTPTransport(**settings)
+            return found
 
     def close(self) -> None:
         for inner in self._made.values():
@@ -65,19 +94,29 @@ class AsyncWire(httpx2.AsyncBaseTransport):
     """The same for tasks.
 
     Args:
+        ready_for: as there.
         limits: of connections; default: those of httpx2.
     """
 
-    def __init__(self, limits: httpx2.Limits | None = None) -> None:
+    def __init__(self, ready_for: ServiceConfig | None = None, *, limits: httpx2.Limits | None = None) -> None:
         self._limits: Final[dict[str, Any]] = {} if limits is None else {"limits": limits}
         self._made: Final[dict[_Way, httpx2.AsyncHTTPTransport]] = {}
+        self._found: Final[dict[_Place, httpx2.AsyncHTTPTransport]] = {}
+        if (place := _place_of(ready_for)) is not None:
+            self._find(place)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        way = _way(request)
-        inner = self._made.get(way)
+        return await self._find(_place(request)).handle_async_request(request)
+
+    def _find(self, place: _Place) -> httpx2.AsyncHTTPTransport:
+        inner = self._found.get(place)
         if inner is None:
-            inner = self._made[way] = httpx2.AsyncHTTPTransport(**_settings(way), **self._limits)
-        return await inner.handle_async_request(request)
+            way = _way(place)
+            inner = self._made.get(way)
+            if inner is None:
+                inner = self._made[way] = httpx2.AsyncHTTPTransport(**_settings(way), **self._limits)
+            self._found[place] = inner
+        return inner
 
     async def aclose(self) -> None:
         for inner in self._made.values():

@@ -42,12 +42,16 @@ class Metric(NamedTuple):
 
 _SERVICE: Final = ("service",)
 _BUDGET: Final = ("budget", "value")
+_PIPELINE: Final = ("pipeline",)
 
 METRICS: Final[dict[str, Metric]] = {
     "breaker.open": Metric(_SERVICE, "", "1 while the breaker is open, forced open or probing, else 0"),
     "budget.used_percent": Metric(_BUDGET, "%", "what is spent of a budget's limit"),
     "budget.forecast_percent": Metric(_BUDGET, "%", "what will be spent at the end of the period, of the limit"),
     "limit.used_percent": Metric(("service", "limit"), "%", "how full a limit's window is"),
+    "run.failed": Metric(_PIPELINE, "runs", "runs of a pipeline that failed within the last hour"),
+    "run.minutes": Metric(_PIPELINE, "min", "how long the longest run under way has been going"),
+    "run.quiet_minutes": Metric(_PIPELINE, "min", "how long a run under way has put nothing on record"),
     "service.calls": Metric(_SERVICE, "calls", "attempts of every outcome", windowed=True),
     "service.cost_score": Metric(_SERVICE, "", "how far the cost is above the service's own past", windowed=True),
     "service.cost_usd": Metric(_SERVICE, "USD", "what priced attempts cost", windowed=True),

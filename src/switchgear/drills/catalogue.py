@@ -68,6 +68,11 @@ SCENARIOS: Final = {
             promise="threads, processes and the gateway together never overspend it",
         ),
         Scenario(
+            name="shared",
+            title="1,000 calls at once from processes on one shared state",
+            promise="together they overspend no budget and pass no limit",
+        ),
+        Scenario(
             name="accuracy",
             title="Traffic of every shape, with faults",
             promise="the ledger's calls, tokens and dollars equal the provider's own count",

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from switchgear.clock import Clock
 
-__all__ = ["ServerError", "ServerProcess"]
+__all__ = ["NO_PROXY", "ServerError", "ServerProcess"]
+
+NO_PROXY: Final = {"no_proxy": "*", "NO_PROXY": "*"}
+"""Variables for whatever has its upstreams on this machine: no proxy stands between."""
 
 _START_PATIENCE: Final = 30.0
 _STOP_PATIENCE: Final = 10.0
@@ -78,6 +81,7 @@ class ServerProcess:
     def __enter__(self) -> Self:
         """Start it and wait until it answers; raises ServerError if it does not."""
         environ = {name: value for name, value in os.environ.items() if not name.startswith("SWITCHGEAR_")}
+        environ.update(NO_PROXY)
         environ.update(self._environ)
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command

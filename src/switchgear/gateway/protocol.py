@@ -349,7 +349,11 @@ class GatewayProtocol(asyncio.Protocol):
     def arrived(self, answer: Answer) -> None:
         request = self._active
         if request is not None and not self._transport.is_closing():
-            self._outlet.send(request, answer, closing=self._closing)
+            try:
+                self._outlet.send(request, answer, closing=self._closing)
+            except ValueError as error:  # a name that no header can hold
+                self.broke_down(error)
+                return
         self._served()
 
     def go_on(self, rest: Coroutine[Any, Any, Answer]) -> asyncio.Task[None]:

@@ -55,7 +55,7 @@ class Proxy:
 
     def __init__(self, gate: Gate, *, inner: httpx2.AsyncBaseTransport | None = None) -> None:
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=_KEPT_CONNECTIONS, keepalive_expiry=60)
-        self._inner: Final = inner if inner is not None else AsyncWire(limits)
+        self._inner: Final = inner if inner is not None else AsyncWire(limits=limits)
         self._bounds: Final = bounds_of(gate.config.server)
         self._gate: Final = gate
         self._transports: Final[dict[str, AsyncGovernedTransport]] = {}

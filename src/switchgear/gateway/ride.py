@@ -19,7 +19,7 @@ from switchgear.gateway.reply import AHEAD
 from switchgear.governor.admitted import Leaving
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine, Generator
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
 
     from switchgear.clients.journey import Answer, Step
     from switchgear.clients.passage import Passage
@@ -80,7 +80,7 @@ class Ride:
         self._steps: Generator[Step, Any, Answer]
         self._task: asyncio.Task[None] | None = None
         self._leaving: Leaving | None = None  # its reservation is being committed
-        self._passage: Passage
+        self._passage: Passage | None = None
         self._reply: Reply | None = None  # it is with the upstream
         self._reading: Read | None = None
         self._taken = b""
@@ -123,7 +123,7 @@ class Ride:
         if leaving is not None:
             self._gate.abandon(leaving.admitted, asyncio.CancelledError())
         self._steps.close()
-        if reply is None:
+        if reply is None or self._passage is None:
             self._station.called_off()
         else:
             reply.release()
@@ -159,7 +159,7 @@ class Ride:
             return
         if isinstance(found, Leaving):
             self._leaving = found
-            found.commit.then(self._committed)
+            found.commit.then(lambda: self._guarded(self._committed))
         else:
             self._hand_over(found)
 
@@ -186,9 +186,12 @@ class Ride:
                 self._passage = passage
                 outgoing = self._counter.outgoing(passage.exchange, route, self._request.body, None)
                 self._reply = reply = pool.ask(connection, outgoing)
-                reply.tell(self._heard)
+                reply.tell(self._listen)
                 return
         self._hand_over(self._perform(step))
+
+    def _listen(self) -> None:
+        self._guarded(self._heard)
 
     def _heard(self) -> None:
         """Look what has come of the answer."""
@@ -202,13 +205,15 @@ class Ride:
         elif reply.status:
             self._advance(Arrival(reply.status, reply.headers, reply))
         else:
-            reply.tell(self._heard)
+            reply.tell(self._listen)
 
     def _lost(self, reply: Reply, error: Exception) -> None:
         """The upstream has not answered: try over another connection what may be sent twice, else settle."""
         self._reply = None
         reply.release()
         passage = self._passage
+        if passage is None:
+            return
         if passage.exchange.repeat == "always" and not reply.begun:
             self._hand_over(self._perform(Send(passage, None)))
         else:
@@ -216,7 +221,7 @@ class Ride:
 
     def _read(self, step: Read) -> None:
         reply, passage = self._reply, self._passage
-        if reply is None:
+        if reply is None or passage is None:
             return
         exchange = passage.exchange
         if not step.limit or not exchange.in_one_piece or reply.error is not None or reply.size > AHEAD:
@@ -224,7 +229,7 @@ class Ride:
             self._hand_over(self._perform(step))
         elif not reply.over:
             self._reading = step
-            reply.tell(self._heard)
+            reply.tell(self._listen)
         else:
             self._reply = None
             self._taken = exchange.feed(reply.take())
@@ -232,13 +237,13 @@ class Ride:
             reply.release()
             passage.close()
             self._settling = settling = self._gate.begin_settlement(passage.admitted, passage.ended())
-            settling.commit.then(self._settled)
+            settling.commit.then(lambda: self._guarded(self._settled))
 
     def _settled(self) -> None:
         settling, passage = self._settling, self._passage
         self._gate.conclude(settling, settling.commit.problem)
-        passage.settlement = settling.settlement
-        if not self._over:
+        if passage is not None and not self._over:
+            passage.settlement = settling.settlement
             rest = passage.exchange.flush()
             self._advance(self._taken + rest if self._taken else rest)
 
@@ -252,13 +257,30 @@ class Ride:
 
         settling.commit.then(settled)
 
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Do *work* for whoever must go on, whatever comes of it: the ledger, or a connection."""
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - the edge of the ride, as a task would be
+            self._fail(error)
+
     def _fail(self, error: Exception) -> None:
         self._over = True
         answer = self._counter.explained(self._request, error)
         if answer is None:
+            self._give_back(error)
             self._station.broke_down(error)
         else:
             self._station.arrived(answer)
+
+    def _give_back(self, error: Exception) -> None:
+        """Settle what is open, for a reason that nobody has thought of."""
+        reply, self._reply = self._reply, None
+        if reply is not None:
+            reply.release()
+        passage = self._passage
+        if passage is not None and passage.close():
+            self._gate.begin_settlement(passage.admitted, passage.failed(error))
 
     async def _failed(self, passage: Passage, error: Exception) -> None:
         await self._gate.asettle(passage.admitted, passage.failed(error))

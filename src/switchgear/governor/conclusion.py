@@ -28,6 +28,7 @@ def stopped(seen: Observation, refusal: Refusal, *, status: int, ttft_us: int | 
         ttft_us=ttft_us,
         model=seen.model,
         tier=seen.tier,
+        content=seen.content,
     )
 
 
@@ -63,4 +64,5 @@ def concluded(
         model=seen.model,
         tier=seen.tier,
         cost=seen.cost,
+        content=seen.content,
     )

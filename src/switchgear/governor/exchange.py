@@ -237,7 +237,7 @@ class Exchange:
         content_type, coding = index.get("content-type"), index.get("content-encoding")
         self._streaming = (content_type or "").partition(";")[0].strip().lower() in STREAMS
         epoch = self._gate.clock.moment().wall / MICROS
-        self._retry_after = retry_after_of(index.items(), epoch) if _RETRY_AFTER & index.keys() else None
+        self._retry_after = None if _RETRY_AFTER.isdisjoint(index) else retry_after_of(index.items(), epoch)
         self._quotas = quotas_in(index, epoch)
         self._should_retry = index.get("x-should-retry")
         self._coded = coding is not None and coding.lower() != "identity"
@@ -268,7 +268,7 @@ class Exchange:
         passed = self._reader.feed(chunk)
         if self._allowance is not None and not self._reader.complete:
             self._stopped = self._allowance.passed(self._reader.produced)
-        if self._first_at is None and self._reader.started:
+        if self._first_at is None and self.facts.streamed and self._reader.started:
             self._first_at = self._gate.clock.moment()
         if self._patience is not None:
             self._patience.heard(self._reader.heard, self._gate.clock.moment().mono, started=self._reader.started)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from switchgear.calls import NO_USAGE
 from switchgear.wire.counted import CountedDialect, Route
 from switchgear.wire.dialects import dialect_for
+from switchgear.wire.kept import KeptDialect
 from switchgear.wire.sums import rise
 
 if TYPE_CHECKING:
@@ -30,13 +31,15 @@ class Meters:
 
     def __init__(self, config: Config, before: Meters | None = None) -> None:
         self.running: Final[Running] = Running() if before is None else before.running
+        self._keeps: Final = config.telemetry.content
         self._counted: Final = {
             name: CountedDialect(routes) for name, service in config.services.items() if (routes := _routes(service))
         }
 
     def dialect(self, service: str, kind: str, endpoint: str) -> Dialect:
         """Return the dialect of a request to *endpoint* of *service*, which is of *kind*."""
-        return self._counted.get(service) or dialect_for(kind, endpoint)
+        dialect = self._counted.get(service) or dialect_for(kind, endpoint)
+        return KeptDialect(dialect) if self._keeps else dialect
 
 
 def _routes(service: ServiceConfig) -> list[Route]:

@@ -98,19 +98,21 @@ class Planner:
         own = self._ring.budget_of(key)
         if own is not None:
             found = (*found, (own, None))
-        if self._runs is not None:
+        if self._runs is not None and call.attribution.run is not None:
             found = (*found, *((rule, None) for rule in self._runs.of(call.attribution)))
         expected = self._bound(call)
         request = AdmissionRequest(
             service=call.service,
             tokens=tokens,
             cost=self._worst_case(call, price, call.bound),
-            accounts=tuple(Account(rule.name, value) for rule, value in found),
+            accounts=tuple([Account(rule.name, value) for rule, value in found]),
             max_wait_us=service.max_wait if max_wait_us is None else max_wait_us,
             waker=waker,
             expected_tokens=None if expected is None else expected.tokens,
             expected_cost=None if expected is None else self._worst_case(call, price, expected),
-            can_degrade=cheaper is not None and any(rule.name in self._targets for rule, _ in found),
+            can_degrade=bool(self._targets)
+            and cheaper is not None
+            and any(rule.name in self._targets for rule, _ in found),
             scopes=self._ring.scopes_of(key),
         )
         return Plan(call=call, price=price, request=request, asked=now, planner=self)

@@ -157,7 +157,13 @@ def breakdown(reader: UsageLedger, budget: BudgetMetrics, by: str, *, until: int
     names = list(dict.fromkeys([by, *facts]))
     since = None if budget.period_start is None else to_micros(budget.period_start)
     where = UsageFilter(
-        service=facts.get("service"), layer=facts.get("layer"), key=facts.get("key"), since=since, until=until
+        service=facts.get("service"),
+        layer=facts.get("layer"),
+        key=facts.get("key"),
+        job=facts.get("job"),
+        run=facts.get("run"),
+        since=since,
+        until=until,
     )
     ask = reader.row_sums if from_rows(names) else reader.rollup_sums
     sums: dict[str | None, dict[str, int]] = {}

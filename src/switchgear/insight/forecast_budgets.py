@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from switchgear.insight.metrics import BudgetMetrics
-    from switchgear.insight.sources import UsageLedger
+    from switchgear.insight.sources import Histories
 
 __all__ = [
     "BudgetForecast",
@@ -145,7 +145,7 @@ def foreseeable(budget: BudgetMetrics) -> bool:
 
 
 def forecasts(
-    reader: UsageLedger, budgets: Sequence[BudgetMetrics], *, now: int, zone: ZoneInfo
+    reader: Histories, budgets: Sequence[BudgetMetrics], *, now: int, zone: ZoneInfo
 ) -> tuple[BudgetForecast, ...]:
     """Return the forecast of each of *budgets* that is *foreseeable*, at epoch microsecond *now*.
 
@@ -156,7 +156,7 @@ def forecasts(
 
 
 def outlooks(
-    reader: UsageLedger, budgets: Sequence[BudgetMetrics], *, now: int, zone: ZoneInfo
+    reader: Histories, budgets: Sequence[BudgetMetrics], *, now: int, zone: ZoneInfo
 ) -> tuple[BudgetOutlook, ...]:
     """Return the same with the lines behind it.
 

@@ -161,7 +161,7 @@ def _service(breaker: CircuitBreakerMetrics, calls: ServiceCalls, reasons: Itera
         reason.status for reason in reasons if reason.name == breaker.service and reason.subject in {"service", "limit"}
     ]
     if calls.calls:
-        text = f"{calls.calls:,} calls in the last hour, {calls.failed:,} failed"
+        text = f"{calls.calls:,} {'call' if calls.calls == 1 else 'calls'} in the last hour, {calls.failed:,} failed"
     else:
         text = "no calls in the last hour" if calls.ever else "no calls yet"
     return ServiceHealth(

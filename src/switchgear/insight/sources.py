@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from switchgear.ledger.views import CallFilter, CallPage, CallRow, Dimension, EventRow, Totals
     from switchgear.state.base import BreakerView, BudgetView, LimitView
 
-__all__ = ["CallLedger", "CostLedger", "LiveNumbers", "TailLedger", "TrailLedger", "UsageLedger", "UsagePiece"]
+__all__ = [
+    "CallLedger",
+    "CostLedger",
+    "Histories",
+    "LiveNumbers",
+    "TailLedger",
+    "TrailLedger",
+    "UsageLedger",
+    "UsagePiece",
+]
 
 _Made = TypeVar("_Made")
 
@@ -63,7 +72,16 @@ class UsagePiece(Protocol):
         """Return *make(self)*, remembered with the piece until another *key* is asked for."""
 
 
-class UsageLedger(Protocol):
+class Histories(Protocol):
+    """What forecasts are made from."""
+
+    def history(
+        self, steps: Steps, *, tokens: bool, match: Mapping[str, str], each: str | None = None
+    ) -> dict[str | None, dict[int, int]]:
+        """Return what a budget's calls used, for each value of *each* and each step that has any."""
+
+
+class UsageLedger(Histories, Protocol):
     """The part of the ledger's reader that reports of usage and cost need. Every method raises LedgerError."""
 
     def extent(self) -> tuple[int, int] | None:
@@ -83,11 +101,6 @@ class UsageLedger(Protocol):
 
     def units(self, where: UsageFilter, *, by: Sequence[str] = ()) -> Sequence[UnitSum]:
         """Return the units that are no tokens, from rows; a group may come several times."""
-
-    def history(
-        self, steps: Steps, *, tokens: bool, match: Mapping[str, str], each: str | None = None
-    ) -> dict[str | None, dict[int, int]]:
-        """Return what a budget's calls used, for each value of *each* and each step that has any."""
 
 
 class TrailLedger(Protocol):

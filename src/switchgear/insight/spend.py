@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from switchgear.clock import MICROS
+from switchgear.insight.buckets import QUARTER
 from switchgear.insight.days import from_micros, hour_start
+from switchgear.ledger.usage_views import Asked, Cut, UsageFilter
 from switchgear.money import to_usd
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from zoneinfo import ZoneInfo
 
-    from switchgear.insight.sources import CallLedger
+    from switchgear.insight.sources import UsageLedger
 
 __all__ = ["HourlySpend", "hourly_spend"]
 
-_QUARTER: Final = 15 * 60 * MICROS
 _HOUR: Final = 3600 * MICROS
 
 
@@ -34,7 +35,7 @@ class HourlySpend(msgspec.Struct, frozen=True, kw_only=True):
     unpriced: int
 
 
-def hourly_spend(reader: CallLedger, *, now: int, zone: ZoneInfo, hours: int = 24) -> Sequence[HourlySpend]:
+def hourly_spend(reader: UsageLedger, *, now: int, zone: ZoneInfo, hours: int = 24) -> Sequence[HourlySpend]:
     """Return the last *hours* hours up to *now* (epoch microseconds), the running one last; empty ones too.
 
     Roll-ups are of 15 minutes, so an hour is whole in zones that are 30 or 45 minutes off as well.
@@ -46,14 +47,14 @@ def hourly_spend(reader: CallLedger, *, now: int, zone: ZoneInfo, hours: int = 2
     starts = [last - _HOUR * back for back in range(hours - 1, -1, -1)]
     cost: dict[int, dict[str, int]] = {start: {} for start in starts}
     counts = {start: [0, 0, 0] for start in starts}
-    for row in reader.totals(since=starts[0], by=("service",), bucket_us=_QUARTER):
-        start = starts[0] + ((row.bucket or 0) - starts[0]) // _HOUR * _HOUR
-        if start not in cost:
-            continue
-        service = row.group["service"] or "-"
-        cost[start][service] = cost[start].get(service, 0) + row.cost
-        for place, number in enumerate((row.calls, row.refused, row.unpriced)):
-            counts[start][place] += number
+    # Hour by hour: those that are over are remembered.
+    pieces = reader.rollup_pieces(Asked(UsageFilter(), ("service",), Cut(size_us=QUARTER)), [*starts, last + _HOUR])
+    for start, piece in zip(starts, pieces, strict=True):
+        for one in piece.sums:
+            service, sums = one.group[0] or "-", one.totals
+            cost[start][service] = cost[start].get(service, 0) + sums.cost
+            for place, number in enumerate((sums.calls, sums.refused, sums.unpriced)):
+                counts[start][place] += number
     return tuple(
         HourlySpend(
             start=from_micros(start),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -29,6 +30,12 @@ _EQUAL: Final = ("service", "model", "layer", "key")
 _TAG: Final = "tag."
 _NAMES: Final = (*SUMS, *_STATUSES)
 
+# Two looks at an index; asked for together, SQLite would read every roll-up.
+_EXTENT: Final = select(
+    select(func.min(rollups.c.bucket_start)).scalar_subquery(),
+    select(func.max(rollups.c.bucket_start)).scalar_subquery(),
+)
+
 
 class UsageReader:
     """Reads over connections of its own. Every method raises LedgerError when the ledger can't be read."""
@@ -39,11 +46,8 @@ class UsageReader:
 
     def extent(self) -> tuple[int, int] | None:
         """Return from when to when there are roll-ups, whole quarters of an hour; None: there are none."""
-        start = rollups.c.bucket_start
-        # Two looks at an index; asked for together, SQLite would read every roll-up.
-        first, last = select(func.min(start)).scalar_subquery(), select(func.max(start)).scalar_subquery()
         with reading(self._engine) as connection:
-            found = connection.execute(select(first, last)).one()
+            found = connection.execute(_EXTENT).one()
         return None if found[0] is None else (int(found[0]), int(found[1]) + BUCKET_US)
 
     def rollup_sums(self, where: UsageFilter, *, by: Sequence[str] = (), cut: Cut | None = None) -> list[UsageSum]:
@@ -135,6 +139,7 @@ def _sums(connection: Connection, query: Select[*tuple[int, ...]], by: Sequence[
         yield UsageSum(at, known[0], totals)
 
 
+@cache  # to put these together takes longer than to ask SQLite for them
 def _added(table: Table) -> list[ColumnElement[int]]:
     return [*(func.sum(table.c[name]) for name in SUMS), *_counts(table.c.calls, table)]
 
@@ -177,6 +182,9 @@ def _within(
 
 def _over(query: Select[*tuple[int, ...]], where: UsageFilter) -> Select[*tuple[int, ...]]:
     """Restrict *query* to the attempts of *where* that are over, as roll-ups do."""
+    for name in ("job", "run"):
+        if (wanted := getattr(where, name)) is not None:
+            query = query.where(attempts.c[name] == wanted)
     return _within(query, where, attempts, attempts.c.started_at).where(attempts.c.status != "reserved")
 
 

@@ -15,12 +15,17 @@ ROLLED_UP: Final = ("service", "model", "layer", "key", "status")
 
 
 class UsageFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which attempts are wanted; None: any. *since* is inclusive, *until* is not; whole quarters of an hour."""
+    """Which attempts are wanted; None: any. *since* is inclusive, *until* is not; whole quarters of an hour.
+
+    *job* and *run* are known of attempts one by one, not of roll-ups.
+    """
 
     service: str | None = None
     model: str | None = None
     layer: str | None = None
     key: str | None = None
+    job: str | None = None
+    run: str | None = None
     since: int | None = None
     until: int | None = None
 

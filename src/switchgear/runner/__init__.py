@@ -21,7 +21,7 @@ Called outside a runner, layers and pipelines are the functions themselves. See 
 from __future__ import annotations
 
 from switchgear.runner.current import LayerContext, artefact, governor, log, progress, running_layer
-from switchgear.runner.faults import LayerFailed, NoSuchRun, RunConflict, RunnerError
+from switchgear.runner.faults import LayerFailed, NoSuchRun, RunConflict, RunnerDown, RunnerError
 from switchgear.runner.layers import Layer, OnRefused, SkippedLayer, layer
 from switchgear.runner.pipelines import Pipeline, pipeline, pipeline_at
 from switchgear.runner.runner import Runner
@@ -60,6 +60,7 @@ __all__ = [
     "RunStatus",
     "RunView",
     "Runner",
+    "RunnerDown",
     "RunnerError",
     "Schedule",
     "SkippedLayer",

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from switchgear.runner.faults import RunnerError
+from switchgear.runner.faults import RunnerDown, RunnerError
 from switchgear.runner.tables import metadata
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _told() -> Iterator[None]:
         yield
     except SQLAlchemyError as error:
         msg = f"the runner's database failed: {_short(error)}"
-        raise RunnerError(msg) from error
+        raise RunnerDown(msg) from error
 
 
 def _parsed(url: str) -> URL:

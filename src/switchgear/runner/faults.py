@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from switchgear.errors import SwitchgearError
 
-__all__ = ["LayerFailed", "NoSuchRun", "RunConflict", "RunnerError", "Stopped"]
+__all__ = ["LayerFailed", "NoSuchRun", "RunConflict", "RunnerDown", "RunnerError", "Stopped"]
 
 
 class RunnerError(SwitchgearError):
@@ -17,6 +17,10 @@ class NoSuchRun(RunnerError):
 
 class RunConflict(RunnerError):
     """The run is not in a state in which this can be done."""
+
+
+class RunnerDown(RunnerError):
+    """The runner's database can't be read or written now."""
 
 
 class LayerFailed(RunnerError):

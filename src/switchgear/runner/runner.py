@@ -236,7 +236,9 @@ class Runner:
         return self._shop.files.path(run, name)
 
     def wait(self, run: str, *, timeout: float | None = None) -> RunView:
-        """Return *run* when it has ended or is paused, or after *timeout* seconds as it is then.
+        """Return *run* when it has ended or waits for somebody, or after *timeout* seconds as it is then.
+
+        A paused run that goes on by itself is waited for.
 
         Raises:
             NoSuchRun: there is none.
@@ -315,6 +317,13 @@ class Runner:
         """Return how busy the runner is, over all workers of this database."""
         now = self._shop.now()
         return self._shop.store.capacity(now=now, alive_since=now - self._dead_after, max_concurrency=self._max)
+
+    def troubles(self, now: int) -> dict[str, dict[str, float]]:
+        """Return what alerts look at, at *now* in epoch microseconds, by metric and pipeline; nothing if it can't."""
+        try:
+            return self._shop.store.troubles(now)
+        except RunnerError:
+            return {}
 
     def _submit(
         self,

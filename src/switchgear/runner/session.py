@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Again", "Session"]
 
-_MOST_DEATHS: Final = 5
+_MOST_DEATHS: Final = 10
 """Workers that may die in one layer of a run before the layer is taken for their killer."""
 _LONGEST_PAUSE: Final = 60.0
 

@@ -12,7 +12,7 @@ from sqlalchemy import and_, delete, func, insert, or_, select, update
 
 from switchgear.runner.database import reading, writing
 from switchgear.runner.faults import NoSuchRun, RunConflict, RunnerError
-from switchgear.runner.tables import artefacts, layers, runs, workers
+from switchgear.runner.tables import artefacts, layers, lines, runs, workers
 from switchgear.runner.views import Artefact, Capacity, Estimate, LayerView, RunPage, RunView
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["RunRow", "RunStore"]
 
 _CHUNK: Final = 500
+_MINUTE: Final = 60_000_000
+_HOUR: Final = 60 * _MINUTE
 _PAST: Final = 50
 """Runs of a pipeline that an estimate looks at."""
 _VIEWED: Final = frozenset(RunView.__struct_fields__)
@@ -41,6 +43,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     input: str
     budget: int | None
     submitted_at: int
+    due_at: int
     started_at: int | None
     deadline_at: int | None
     timeout: int | None
@@ -229,6 +232,26 @@ class RunStore:
             oldest_wait_us=max(0, now - oldest) if queued else None,
             workers=int(there),
         )
+
+    def troubles(self, now: int) -> dict[str, dict[str, float]]:
+        """Return by metric and pipeline: runs failed within an hour, minutes of the longest and of the quietest."""
+        failed = select(runs.c.pipeline, func.count()).where(runs.c.status == "failed", runs.c.ended_at > now - _HOUR)
+        said = func.max(lines.c.at)
+        quiet = select(runs.c.pipeline, runs.c.started_at, said).join(lines, lines.c.run == runs.c.run, isouter=True)
+        quiet = quiet.where(runs.c.status == "running", runs.c.started_at.is_not(None))
+        with reading(self._engine) as connection:
+            known = connection.execute(select(runs.c.pipeline).distinct()).scalars().all()
+            lost = {str(row[0]): float(row[1]) for row in connection.execute(failed.group_by(runs.c.pipeline))}
+            active = connection.execute(quiet.group_by(runs.c.run, runs.c.pipeline, runs.c.started_at)).all()
+        longest, stillest = dict.fromkeys(known, 0.0), dict.fromkeys(known, 0.0)
+        for pipeline, started, heard in active:
+            longest[pipeline] = max(longest[pipeline], (now - started) / _MINUTE)
+            stillest[pipeline] = max(stillest[pipeline], (now - (heard or started)) / _MINUTE)
+        return {
+            "run.failed": {name: lost.get(name, 0.0) for name in known},
+            "run.minutes": longest,
+            "run.quiet_minutes": stillest,
+        }
 
     def add_artefact(self, run: str, artefact: Artefact) -> None:
         """Note a file of *run*; one of the same name is replaced."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from switchgear.runner.views import LayerView, RunPage, RunView
+from switchgear.runner.views import ENDED, LayerView, RunPage, RunView
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,7 +62,7 @@ class RunWatch:
         while True:
             row = self._shop.store.row(run)
             over = ends is not None and clock.monotonic() >= ends
-            if over or row.status in {"ok", "failed", "cancelled", "paused"}:
+            if over or row.status in ENDED or (row.status == "paused" and not row.due_at):
                 return self.show(run)
             clock.sleep(_LOOK)
 

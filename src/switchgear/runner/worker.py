@@ -15,6 +15,7 @@ from switchgear.runner.queue import RunQueue
 from switchgear.runner.session import Session
 from switchgear.runner.tasks import TaskSession
 from switchgear.runner.threads import ThreadSession
+from switchgear.telemetry.logs.line import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -133,6 +134,13 @@ class Worker:
         await asyncio.shield(asyncio.to_thread(self._leave, session, ending))
         return run
 
+    def _tell(self, session: Session, status: str) -> None:
+        """Log that the run has another status. Why is in its own log: there may be words of the caller's in it."""
+        row = session.row
+        level = logging.WARNING if status == "failed" else logging.INFO
+        said = {"job": row.job, "pipeline": row.pipeline, "worker": self.name}
+        say(_log, level, "run_changed", (session.run, status), run=session.run, status=status, **said)
+
     def _take(self, workflow: str, run: str, kind: type[SessionT]) -> SessionT:
         row = self._queue.take(run, workflow, self._shop.now())
         if row is None:
@@ -144,6 +152,7 @@ class Worker:
             self._shop.hold(run, {None: row.budget})
         again = "" if row.executions == 1 else f" again (execution {row.executions})"
         self._shop.say(run, f"{row.pipeline} began{again} on worker {self.name}")
+        self._tell(session, "running")
         return session
 
     def _leave(self, session: Session, ending: Ending) -> None:
@@ -164,6 +173,7 @@ class Worker:
                 # The last line first: who sees that a run has ended has all of its log.
                 shop.say(run, ending.text)
                 self._queue.leave(run, ending.values)
+                self._tell(session, ending.values["status"])
         finally:
             shop.let_go(run)
             self._sessions.pop(run, None)

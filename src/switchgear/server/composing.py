@@ -76,7 +76,7 @@ def compose(
         undo.callback(applications.close)
         deps = _deps(governor, origin, ending, counter, telemetry, applications)
         deps.runner = runner_of(config.runner, governor)
-        end_runs = started(deps.runner)
+        end_runs = started(deps.runner, deps.alerts)
         undo.callback(end_runs)
         if deps.alerts is not None:
             deps.alerts.start()

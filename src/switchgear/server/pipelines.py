@@ -12,6 +12,7 @@ from switchgear.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from switchgear.alerts.desk import AlertDesk
     from switchgear.clients.governor import Governor
     from switchgear.config.running import RunnerConfig
     from switchgear.runner import Runner
@@ -51,8 +52,10 @@ def runner_of(config: RunnerConfig, governor: Governor, *, work: bool = True) ->
         raise ConfigError(msg) from error
 
 
-def started(runner: Runner | None) -> Callable[[], None]:
-    """Let *runner* begin to execute runs; return what ends that, after layers under way have had their time.
+def started(runner: Runner | None, alerts: AlertDesk | None) -> Callable[[], None]:
+    """Let *runner* begin to execute runs, and *alerts* look at them; return what ends that.
+
+    Layers under way get their time to end.
 
     Raises:
         ConfigError: DBOS is missing or can't be opened.
@@ -67,6 +70,8 @@ def started(runner: Runner | None) -> Callable[[], None]:
         runner.close()
         msg = f"runner: {error}"
         raise ConfigError(msg) from error
+    if alerts is not None:
+        alerts.look_at_runs(runner.troubles)
     return runner.close
 
 

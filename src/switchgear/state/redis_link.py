@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import threading
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 from weakref import WeakKeyDictionary
 
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 __all__ = ["Link", "Stale", "Unreachable", "namespace_of", "on_loop"]
 
 _PARTS: Final = ("cells", "last_calls", "pace", "limiter", "breaker", "budget", "shadow", "stand", "store")
+_CONNECTIONS: Final = 64
+"""The server runs one script at a time, so more connections make nobody faster. Who finds none free waits for one:
+a crowd of our own is no sign that the server is gone."""
+
 _NAMESPACE: Final = re.compile(r"[A-Za-z0-9_.:-]+")
 
 
@@ -50,6 +55,11 @@ class Stale(StateError):
     def __init__(self, now: int) -> None:
         super().__init__("this machine's idea of the server's time is off by more than a budget's period")
         self.now: Final = now
+
+
+class _LoopClient(NamedTuple):
+    client: redis.asyncio.Redis
+    seats: asyncio.BoundedSemaphore
 
 
 class _Script:
@@ -104,7 +114,8 @@ class Link:
         self._where: Final = f"{parts.hostname}:{parts.port or 6379}"
         # Nothing is sent twice behind our back: a verb knows how it may be repeated.
         self._client: Final = redis.Redis.from_url(self._url, retry=Retry(NoBackoff(), 0), **self._settings())
-        self._loops: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, redis.asyncio.Redis]] = WeakKeyDictionary()
+        self._seats: Final = threading.BoundedSemaphore(_CONNECTIONS)
+        self._loops: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClient]] = WeakKeyDictionary()
 
     def run(self, verb: str, payload: bytes) -> bytes:
         """Run *verb* and return its reply.
@@ -116,19 +127,20 @@ class Link:
         """
         script = _script(verb)
         try:
-            try:
-                return cast("bytes", self._client.evalsha(script.sha, 1, self._key, payload))
-            except NoScriptError:
-                return cast("bytes", self._client.eval(script.text, 1, self._key, payload))
+            with self._seats:
+                try:
+                    return cast("bytes", self._client.evalsha(script.sha, 1, self._key, payload))
+                except NoScriptError:
+                    return cast("bytes", self._client.eval(script.text, 1, self._key, payload))
         except RedisError as error:
             raise self._meaning(error) from error
 
     async def arun(self, verb: str, payload: bytes) -> bytes:
         """The same for tasks."""
         script = _script(verb)
-        client = self._client_of_loop()
+        client, seats = self._client_of_loop()
         try:
-            async with asyncio.timeout(2 * self._timeout):
+            async with seats, asyncio.timeout(2 * self._timeout):
                 try:
                     return await cast("Awaitable[bytes]", client.evalsha(script.sha, 1, self._key, payload))
                 except NoScriptError:
@@ -169,9 +181,9 @@ class Link:
 
     async def aclose(self) -> None:
         """Close the connections of the running loop."""
-        client = self._loops.pop(asyncio.get_running_loop(), None)
-        if client is not None:
-            await client.aclose()
+        found = self._loops.pop(asyncio.get_running_loop(), None)
+        if found is not None:
+            await found.client.aclose()
 
     def _settings(self) -> dict[str, Any]:
         return {
@@ -181,13 +193,13 @@ class Link:
             "driver_info": None,
         }
 
-    def _client_of_loop(self) -> redis.asyncio.Redis:
+    def _client_of_loop(self) -> _LoopClient:
         loop = asyncio.get_running_loop()
-        client = self._loops.get(loop)
-        if client is None:
+        found = self._loops.get(loop)
+        if found is None:
             client = redis.asyncio.Redis.from_url(self._url, retry=AsyncRetry(NoBackoff(), 0), **self._settings())
-            self._loops[loop] = client
-        return client
+            found = self._loops[loop] = _LoopClient(client, asyncio.BoundedSemaphore(_CONNECTIONS))
+        return found
 
     def _silent(self, error: Exception) -> Unreachable:
         msg = f"the shared state at {self._where} can't be reached ({type(error).__name__})"

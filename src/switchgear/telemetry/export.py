@@ -101,4 +101,6 @@ def _setup(config: Config, to: tuple[Destination, ...]) -> Setup:
         sample_above=telemetry.sample_above_usd,
         queue=telemetry.queue,
         idle=telemetry.idle,
+        content_bytes=telemetry.content_bytes,
+        redact=telemetry.redact,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -24,8 +24,8 @@ _PROGRAM_PATHS: Final = ("/api/", "/partials/", "/static/", "/metrics", "/health
 
 _log = logging.getLogger("switchgear.web")
 
-ErrorPage = Callable[[Request, int, str, str], Response]
-"""Renders a page for people from the request, status, title and detail."""
+ErrorPage = Callable[[Request, int, str, str, Sequence[str]], Response]
+"""Renders a page for people from the request, status, title, detail, and what would be valid."""
 
 
 class Problem(Exception):
@@ -64,7 +64,9 @@ def install_problems(app: FastAPI, error_page: ErrorPage) -> Callable[..., Respo
         headers: dict[str, str] | None = None,
     ) -> Response:
         if _is_for_people(request):
-            page = error_page(request, status, HTTPStatus(status).phrase, detail)
+            valid = (extra or {}).get("valid")
+            listed = [str(each) for each in valid] if isinstance(valid, list) else []
+            page = error_page(request, status, HTTPStatus(status).phrase, detail, listed)
             page.headers.update(headers or {})
             return page
         return problem_response(status, detail, extra=extra, headers=headers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
@@ -121,10 +122,18 @@ class Pages:
         times = formats.Times(zone or self._deps.zone, self._deps.now())
         return self._environment.get_template(template).render({"times": times, **context})
 
-    def error(self, request: Request, status: int, title: str, detail: str) -> Response:
-        """Return the page that says what is wrong."""
+    def error(self, request: Request, status: int, title: str, detail: str, valid: Sequence[str] = ()) -> Response:
+        """Return the page that says what is wrong, what would be valid, and where to go from there."""
         return self.page(
-            request, "error.html", http_status=status, status=status, title=title, detail=detail, health=None
+            request,
+            "error.html",
+            http_status=status,
+            status=status,
+            title=title,
+            detail=detail,
+            valid=valid,
+            back=_way_back(request.url.path, asked=bool(request.url.query)),
+            health=None,
         )
 
     def _response(
@@ -141,3 +150,15 @@ class Pages:
         query = [(key, value) for key, value in request.query_params.multi_items() if key != "tz"]
         query += [] if other.key == usual.key else [("tz", other.key)]
         return other.key, request.url.path + ("?" + urlencode(query) if query else "")
+
+
+def _way_back(path: str, *, asked: bool) -> tuple[str, str] | None:
+    """Return the address and the words of the page to go to: the same without its query, or the list that it is of."""
+    if path == "/":
+        return None
+    for address, word in (*_NAV[1:], *((one[0], one[1]) for one in _OPERATOR_NAV)):
+        if path == address and asked:
+            return address, f"{word}, without any filter"
+        if path.startswith(f"{address}/"):
+            return address, word
+    return None

@@ -34,7 +34,7 @@ class LogStreams:
         """Return the stream of the lines of *run* after number *after*.
 
         Raises:
-            Problem: 404, no such run; 503, too many are open, or there is no runner.
+            Problem: 404, no such run, or no runner; 503, too many are open.
         """
         runner = runner_in(self._deps)
         if self._open >= _MOST:

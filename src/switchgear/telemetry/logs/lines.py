@@ -15,15 +15,13 @@ from switchgear.events import (
     ShadowExceeded,
 )
 from switchgear.money import to_usd
+from switchgear.telemetry.logs.line import say
 
 if TYPE_CHECKING:
     from switchgear.calls import Call
     from switchgear.events import Event
 
-__all__ = ["EXTRA", "Lines"]
-
-EXTRA: Final = "switchgear"
-"""The attribute of a log record that has the line's fields; its ``subject`` says which lines repeat each other."""
+__all__ = ["Lines"]
 
 
 class Lines:
@@ -43,20 +41,20 @@ class Lines:
         elif isinstance(event, CallRetried):
             said = {"next_service": event.service, "pause_ms": event.pause_us / 1000}
             about = (event.call.service, event.service)
-            _say(self._call, logging.INFO, "call_retried", about, **_of(event.call), **said)
+            say(self._call, logging.INFO, "call_retried", about, **_of(event.call), **said)
         elif isinstance(event, BreakerChanged):
             said = {"service": event.service, "old": event.old, "new": event.new, "reason": event.reason}
             level = logging.WARNING if event.new in {"open", "forced_open"} else logging.INFO
-            _say(self._breaker, level, "breaker_changed", (event.service, event.new), **said)
+            say(self._breaker, level, "breaker_changed", (event.service, event.new), **said)
         elif isinstance(event, BudgetCrossed):
             self._crossed(event)
         elif isinstance(event, BudgetChanged):
             numbers = {"old": _amount(event.old, event.unit), "new": _amount(event.new, event.unit), "unit": event.unit}
             said = {"budget": event.budget, **numbers, "by": event.by, "note": event.note}
-            _say(self._budget, logging.WARNING, "budget_changed", (event.budget,), **said)
+            say(self._budget, logging.WARNING, "budget_changed", (event.budget,), **said)
         elif isinstance(event, ShadowExceeded):
             said = {"service": event.service, "rule": event.rule, "value": event.value, "verdict": event.verdict}
-            _say(self._budget, logging.INFO, "shadow_exceeded", (event.rule, event.value), **said, calls=event.count)
+            say(self._budget, logging.INFO, "shadow_exceeded", (event.rule, event.value), **said, calls=event.count)
 
     def _settled(self, event: CallSettled) -> None:
         failed = event.status == "failed"
@@ -77,7 +75,7 @@ class Lines:
             said["error"] = error
         name = "call_failed" if failed else "call_settled"
         about = (event.call.service, error) if failed else (event.call.id, event.call.attempt)
-        _say(self._call, level, name, about, **_of(event.call), **said)
+        say(self._call, level, name, about, **_of(event.call), **said)
 
     def _refused(self, event: CallRefused) -> None:
         refusal = event.refusal
@@ -85,7 +83,7 @@ class Lines:
         if refusal.retry_after is not None:
             said["retry_after_s"] = f"{refusal.retry_after:g}"
         about = (event.call.service, refusal.reason, refusal.rule)
-        _say(self._call, logging.WARNING, "call_refused", about, **_of(event.call), **said)
+        say(self._call, logging.WARNING, "call_refused", about, **_of(event.call), **said)
 
     def _crossed(self, event: BudgetCrossed) -> None:
         level = logging.INFO if event.shadow else logging.ERROR if event.threshold >= 1 else logging.WARNING
@@ -97,14 +95,7 @@ class Lines:
             "limit": _amount(event.limit, event.unit),
             "unit": event.unit,
         }
-        _say(self._budget, level, "budget_crossed", (event.budget, event.value, event.threshold), **said)
-
-
-def _say(log: logging.Logger, level: int, name: str, about: tuple[object, ...], /, **said: object) -> None:
-    """Log *name* with what is *said*; lines of one name *about* the same repeat each other."""
-    if log.isEnabledFor(level):
-        fields = {key: value for key, value in said.items() if value is not None}
-        log.log(level, name, extra={EXTRA: fields, "subject": about})
+        say(self._budget, level, "budget_crossed", (event.budget, event.value, event.threshold), **said)
 
 
 def _of(call: Call) -> dict[str, object]:

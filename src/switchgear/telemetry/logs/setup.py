@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from switchgear import context
 from switchgear.clock import SystemClock
-from switchgear.telemetry.logs.lines import EXTRA
+from switchgear.telemetry.logs.line import EXTRA
 from switchgear.telemetry.logs.repeats import Repeats
 from switchgear.telemetry.masking import Masking
 
@@ -26,6 +27,9 @@ __all__ = ["handler_for", "set_up"]
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _LONGEST: Final = 2000
 """Characters of a value."""
+
+_UNPRINTABLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+"""What would begin another line, command a terminal, or turn text around."""
 
 
 def set_up(config: TelemetryConfig, stream: TextIO = sys.stderr) -> None:
@@ -97,7 +101,7 @@ def _bound(_logger: WrappedLogger, _name: str, line: EventDict) -> EventDict:
 
 
 class _Clean:
-    """Takes secrets out of whatever is going to be written, and bounds it."""
+    """Takes secrets out of whatever is going to be written, keeps it to one line, and bounds it."""
 
     def __init__(self, masking: Masking) -> None:
         self._masking: Final = masking
@@ -106,6 +110,8 @@ class _Clean:
         for name, value in line.items():
             if isinstance(value, str):
                 cleaned = self._masking(value)
-                bounded = name != "exception" and len(cleaned) > _LONGEST
-                line[name] = f"{cleaned[:_LONGEST]}..." if bounded else cleaned
+                if name != "exception":
+                    cleaned = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", cleaned[: _LONGEST + 1])
+                    cleaned = f"{cleaned[:_LONGEST]}..." if len(cleaned) > _LONGEST else cleaned
+                line[name] = cleaned
         return line

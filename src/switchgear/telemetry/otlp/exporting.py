@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from switchgear.insight.exports import ExportCounts
+from switchgear.telemetry.masking import Masking
 from switchgear.telemetry.otlp.frames import Moments, Setup, frames
 from switchgear.telemetry.otlp.metrics import GenAiMetrics
 from switchgear.telemetry.otlp.outlet import Outlet
 from switchgear.telemetry.otlp.sdk import SdkSender
+from switchgear.telemetry.spans.content import Said
 from switchgear.telemetry.spans.sampling import Sampler
 from switchgear.telemetry.spans.tree import Tree
 
@@ -41,7 +43,8 @@ class Exporting:
     """Spans of what it is told, to the destinations of *setup*."""
 
     def __init__(self, setup: Setup) -> None:
-        self._tree: Final = Tree(setup.services, idle_us=setup.idle)
+        said = Said(most=setup.content_bytes, masking=Masking(setup.redact))
+        self._tree: Final = Tree(setup.services, idle_us=setup.idle, said=said)
         self._sampler: Final = Sampler(
             share=setup.sample, above=setup.sample_above, most=setup.queue, idle_us=2 * setup.idle
         )

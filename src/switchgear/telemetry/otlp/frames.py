@@ -31,6 +31,8 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True, tag="setup"):
     sample_above: int = 0
     queue: int = 10_000
     idle: int = 60_000_000
+    content_bytes: int = 8192
+    redact: tuple[str, ...] = ()
 
 
 class Moments(msgspec.Struct, frozen=True, kw_only=True, tag="moments"):

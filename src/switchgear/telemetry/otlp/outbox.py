@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from switchgear.clock import MICROS
 from switchgear.events import BreakerChanged, CallRefused, CallRetried, CallSettled
 from switchgear.insight.exports import DestinationCounts, ExportCounts
 from switchgear.telemetry.otlp.frames import Moments, framed
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO
 
+    from switchgear.calls import Content
     from switchgear.clock import Clock
     from switchgear.events import Event
     from switchgear.telemetry.otlp.frames import Exported, Frame, Setup
@@ -28,8 +30,15 @@ __all__ = ["Outbox"]
 
 _WANTED: Final = (BreakerChanged, CallRefused, CallRetried, CallSettled)
 _BATCH: Final = 500
+_MOST_CONTENT: Final = 32 << 20
+"""Bytes of prompts and answers that wait; events beyond it go without."""
+
 _PAUSE: Final = 0.5
 """Seconds between two frames."""
+
+_LONGEST_PAUSE: Final = 60 * MICROS
+_MOST_FAILURES: Final = 10
+"""A process that does not get to work is started after 0, 1, 3, 7 ... 60 seconds."""
 
 _ENDING: Final = 8.0
 """Seconds that the other process gets to end."""
@@ -66,10 +75,11 @@ class Outbox:
         self._ending: Final = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._told: Setup | None = None
+        self._failures = self._not_before = 0
         self._reader: threading.Thread | None = None
         to = [DestinationCounts(name=one.name, signal=one.signal, url=one.shown) for one in setup.destinations]
         self._counts = ExportCounts(destinations=tuple(to))
-        self._dropped = 0
+        self._dropped = self._content = 0
         self._problem: str | None = None
         self._thread: Final = threading.Thread(target=self._run, name="switchgear-outbox", daemon=True)
 
@@ -91,8 +101,20 @@ class Outbox:
         if isinstance(event, _WANTED):
             if len(self._waiting) >= self._most:
                 self._dropped += 1
+            elif isinstance(event, CallSettled) and event.outcome is not None and event.outcome.content is not None:
+                self._put_with(event, event.outcome.content)
             else:
                 self._waiting.append(event)
+
+    def _put_with(self, event: CallSettled, content: Content) -> None:
+        """Take *event*, with its content if that much can wait."""
+        size = len(content.asked) + len(content.answered)
+        if self._content + size > _MOST_CONTENT:
+            outcome = None if event.outcome is None else msgspec.structs.replace(event.outcome, content=None)
+            event = msgspec.structs.replace(event, outcome=outcome)
+            size = 0
+        self._content += size
+        self._waiting.append(event)
 
     def close(self) -> None:
         """Hand on what waits, and let the other process end; the second time does nothing."""
@@ -116,6 +138,7 @@ class Outbox:
                 _write(process.stdin, self._setup)
             while True:
                 batch = tuple(self._waiting.popleft() for _ in range(min(len(self._waiting), _BATCH)))
+                self._content = 0 if not self._waiting else self._content
                 _write(process.stdin, Moments(at=self._clock.moment().wall, events=batch))
                 if len(batch) < _BATCH:
                     return
@@ -126,6 +149,9 @@ class Outbox:
         """Return the process, started if there is none."""
         if self._process is not None and self._process.poll() is None:
             return self._process
+        now = self._clock.moment().mono
+        if now < self._not_before:
+            return None
         if self._process is not None:
             self._say(f"the exporting process ended with {self._process.returncode} and is started again")
             _close(self._process)
@@ -135,6 +161,8 @@ class Outbox:
             self._say(f"the exporting process can't be started: {error.strerror}")
             return None
         self._process, self._told = process, None
+        self._not_before = now + min(_LONGEST_PAUSE, (2**self._failures - 1) * MICROS)
+        self._failures = min(self._failures + 1, _MOST_FAILURES)
         self._reader = threading.Thread(target=self._read, args=(process,), name="switchgear-counts", daemon=True)
         self._reader.start()
         return process
@@ -144,6 +172,7 @@ class Outbox:
             with process.stdout as answers:
                 for line in answers:
                     self._counts = msgspec.json.decode(line, type=ExportCounts)
+                    self._failures = 0
                     self._say(None)
 
     def _say(self, problem: str | None) -> None:

@@ -45,6 +45,7 @@ class Groups:
         self._idle: Final = idle_us
         self._most: Final = most
         self._open: Final[OrderedDict[str, _Group]] = OrderedDict()
+        self._early: Final[list[Span]] = []
 
     def add(self, call: Call, *, start: int, end: int, event: CallSettled | None) -> None:
         """Count an attempt of *call*, unless it is in its caller's own trace; *event* None: it was refused."""
@@ -56,7 +57,9 @@ class Groups:
             self._count(layer_span(run, layer), call, layer, start=start, end=end, event=event)
 
     def tick(self, now: int) -> Iterator[Span]:
-        """Yield those without a call for a while; a layer comes before its run."""
+        """Yield those without a call for a while, and those that had to end early; a layer comes before its run."""
+        yield from self._early
+        self._early.clear()
         over = [span_id for span_id, group in self._open.items() if now - group.end >= self._idle]
         over.sort(key=lambda span_id: self._open[span_id].layer is None)
         for span_id in over:
@@ -64,6 +67,8 @@ class Groups:
 
     def close(self) -> Iterator[Span]:
         """Yield all of them."""
+        yield from self._early
+        self._early.clear()
         rest = sorted(self._open.items(), key=lambda item: item[1].layer is None)
         self._open.clear()
         for span_id, group in rest:
@@ -75,7 +80,7 @@ class Groups:
         group = self._open.get(span_id)
         if group is None:
             if len(self._open) >= self._most:
-                self._open.popitem(last=False)
+                self._early.append(_ended(*self._open.popitem(last=False)))
             run = call.attribution.run or ""
             group = self._open[span_id] = _Group(
                 trace_id=run_trace(run),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from switchgear.events import CircuitName, Event
+    from switchgear.telemetry.spans.content import Said
 
 __all__ = ["Tree"]
 
@@ -55,10 +56,14 @@ class Tree:
         services: the facts of each service.
         idle_us: a layer or run without a call for so long is over.
         most: see above.
+        said: reads what was asked and answered, where events have it; None: that is left out.
     """
 
-    def __init__(self, services: Mapping[str, ServiceFacts], *, idle_us: int, most: int = 10_000) -> None:
+    def __init__(
+        self, services: Mapping[str, ServiceFacts], *, idle_us: int, most: int = 10_000, said: Said | None = None
+    ) -> None:
         self.services = services
+        self._said: Final = said
         self._most: Final = most
         self._breakers: Final[dict[str, CircuitName]] = {}
         self._calls: Final[OrderedDict[str, _Open]] = OrderedDict()
@@ -91,6 +96,9 @@ class Tree:
         facts = self.services.get(event.call.service) or ServiceFacts(provider=event.call.service, models=False)
         breaker = self._breakers.get(event.call.service, "closed")
         attempt = _attempt(event, facts, breaker)
+        content = None if event.outcome is None else event.outcome.content
+        if content is not None and self._said is not None:
+            attempt.attributes.update(self._said.words(content))
         yield attempt
         one = self._open(event.call, attempt.start - event.waited_us)
         one.end, one.status = event.at, event.status

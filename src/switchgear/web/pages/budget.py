@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from switchgear.insight.budget_memory import BudgetMemory
 from switchgear.web.auth.door import actor, may_change
 from switchgear.web.bodies import read_form
 from switchgear.web.budget_terms import terms_of
@@ -24,13 +25,14 @@ __all__ = ["add_routes"]
 
 def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
     """Add the page and the form."""
+    memory = BudgetMemory(deps.reader.usage, deps.zone)
 
     @router.get("/budgets/{name:path}")
     def budget(request: Request, name: str) -> Response:
         query = read_query(request, BudgetQuery)
         every = deps.collector.budgets()
         terms = terms_of(deps.config, every, name)
-        context = budget_context(deps, terms, [each for each in every if each.name == name], query)
+        context = budget_context(deps, memory, terms, [each for each in every if each.name == name], query)
         context["editable"] &= may_change(request)
         return pages.page(
             request, "budget.html", health=deps.collector.health(), zone=zone_of(query, deps.zone), **context

@@ -10,10 +10,10 @@ from urllib.parse import quote, urlencode
 import msgspec
 from pydantic import Field
 
+from switchgear.insight.budget_memory import BudgetMemory
 from switchgear.insight.budget_story import (
     Part,
     PastPeriod,
-    breakdown,
     burn_rate,
     lasts_until,
     limit_in,
@@ -22,7 +22,7 @@ from switchgear.insight.budget_story import (
     spent_in,
 )
 from switchgear.insight.days import to_micros
-from switchgear.insight.forecast_budgets import BudgetForecast, foreseeable, outlooks
+from switchgear.insight.forecast_budgets import BudgetForecast, foreseeable
 from switchgear.insight.metrics import BudgetMetrics
 from switchgear.ledger.views import CallFilter, CallRow, EventRow
 from switchgear.money import to_nano
@@ -69,7 +69,7 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def budget_context(
-    deps: WebDeps, config: BudgetTerms, accounts: Sequence[BudgetMetrics], query: BudgetQuery
+    deps: WebDeps, memory: BudgetMemory, config: BudgetTerms, accounts: Sequence[BudgetMetrics], query: BudgetQuery
 ) -> dict[str, Any]:
     """Return what the page of *config* shows; of several accounts the one that *query* names, else the fullest."""
     chosen = _chosen(accounts, query.value)
@@ -80,8 +80,9 @@ def budget_context(
         "config": config,
         "accounts": accounts,
         "account": chosen,
-        "outlook": None if chosen is None else _outlook(deps, chosen, query, money=money),
-        "parts_of": () if chosen is None else _parts(deps, chosen, by),
+        "outlook": None if chosen is None else _outlook(deps, memory, chosen, query, money=money),
+        "foreseen": chosen is not None and foreseeable(chosen),
+        "parts_of": _shared(() if chosen is None else memory.parts(chosen, by, now=deps.now())),
         "by": by,
         "by_links": [(name, _link(config.name, query, name)) for name in _PARTS],
         "refusals": _refusals(deps, config.name),
@@ -106,10 +107,14 @@ def _chosen(accounts: Sequence[BudgetMetrics], value: str | None) -> BudgetMetri
     return max(accounts, key=lambda each: each.used_percent, default=None)
 
 
-def _outlook(deps: WebDeps, account: BudgetMetrics, query: BudgetQuery, *, money: bool) -> Outlook | None:
+def _outlook(
+    deps: WebDeps, memory: BudgetMemory, account: BudgetMetrics, query: BudgetQuery, *, money: bool
+) -> Outlook | None:
     if not foreseeable(account):
         return None
-    (found,) = outlooks(deps.reader.usage, [account], now=deps.now(), zone=deps.zone)
+    found = memory.outlooks.one(account, now=deps.now())
+    if found is None:
+        return None
     limit, spent = limit_in(account), spent_in(account)
     what_if = None
     if query.what_if:
@@ -132,14 +137,11 @@ def _outlook(deps: WebDeps, account: BudgetMetrics, query: BudgetQuery, *, money
     )
 
 
-def _parts(deps: WebDeps, account: BudgetMetrics, by: str) -> tuple[tuple[Part, float | None], ...]:
-    parts = breakdown(deps.reader.usage, account, by, until=_quarter_after(deps.now()))
+def _shared(parts: Sequence[Part] | None) -> tuple[tuple[Part, float | None], ...] | None:
+    if parts is None:
+        return None
     whole = sum(part.used for part in parts)
     return tuple((part, part.used / whole if whole else None) for part in parts)
-
-
-def _quarter_after(now: int) -> int:
-    return now + -now % (15 * 60 * 1_000_000)
 
 
 def _refusals(deps: WebDeps, name: str) -> list[CallRow]:

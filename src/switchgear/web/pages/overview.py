@@ -59,7 +59,7 @@ def _health_part(deps: WebDeps, snapshot: MetricsSnapshot) -> dict[str, Any]:
 def _metrics_part(deps: WebDeps, snapshot: MetricsSnapshot, request: Request) -> dict[str, Any]:
     newest = deps.reader.calls(CallFilter(), limit=1).items
     refusals = deps.reader.calls(CallFilter(status="refused"), limit=_REFUSALS).items
-    hours = hourly_spend(deps.reader, now=deps.now(), zone=deps.zone)
+    hours = hourly_spend(deps.reader.usage, now=deps.now(), zone=deps.zone)
     return {
         "snapshot": snapshot,
         "first_run": not newest,

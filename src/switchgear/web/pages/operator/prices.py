@@ -11,6 +11,8 @@ from starlette.responses import Response
 
 from switchgear.governor.opening import price_book
 from switchgear.insight.checks.prices import check_prices
+from switchgear.insight.days import day_start
+from switchgear.insight.past import PastSums
 from switchgear.policies.price_facts import PriceFacts
 from switchgear.web.deps import WebDeps
 from switchgear.web.queries import NoQuery, read_query
@@ -34,11 +36,12 @@ class SeenModel(msgspec.Struct, frozen=True, kw_only=True):
 
 def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
     """Add the page."""
+    past = PastSums(deps.reader, ("service", "model"))
 
     @router.get("/-/prices")
     def prices(request: Request) -> Response:
         read_query(request, NoQuery)
-        models = _seen(deps)
+        models = _seen(deps, past)
         (age,) = check_prices(deps.clock)
         return pages.page(
             request,
@@ -50,17 +53,23 @@ def add_routes(router: APIRouter, deps: WebDeps, pages: Pages) -> None:
         )
 
 
-def _seen(deps: WebDeps) -> list[SeenModel]:
+def _seen(deps: WebDeps, past: PastSums) -> list[SeenModel]:
     """Return the models on record, those without a price first."""
-    book = price_book(deps.config)
+    book = price_book(deps.config) if deps.gate is None else deps.gate.book
     now = deps.now()
+    today = day_start(now, deps.zone)
+    sums: dict[tuple[str, str], list[int]] = {}
+    for row in (
+        *past.read(since=None, today=today, now=now),
+        *deps.reader.totals(since=today, by=("service", "model")),
+    ):
+        service, model = row.group["service"], row.group["model"]
+        if service is not None and model is not None:
+            counts = sums.setdefault((service, model), [0, 0])
+            counts[0] += row.calls
+            counts[1] += row.unpriced
     found = [
-        SeenModel(
-            facts=book.explain(str(row.group["service"]), row.group["model"], now),
-            calls=row.calls,
-            unpriced=row.unpriced,
-        )
-        for row in deps.reader.totals(by=("service", "model"))
-        if row.group["model"] is not None
+        SeenModel(facts=book.explain(service, model, now), calls=calls, unpriced=unpriced)
+        for (service, model), (calls, unpriced) in sums.items()
     ]
     return sorted(found, key=lambda each: (each.facts.source is not None, each.facts.service, each.facts.model or ""))
