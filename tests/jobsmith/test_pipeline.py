@@ -15,7 +15,7 @@ from jobsmith.nouns import Order, Prepared
 from jobsmith.pipeline import LAYERS, application_pipeline
 from jobsmith.session import Finished, apply, run_name
 from switchgear import ConfigError, Governor
-from switchgear.runner import RunView
+from switchgear.runner import RunView, pipeline_at
 from switchgear.testing import governor
 
 
@@ -200,3 +200,11 @@ def test_a_model_without_a_price_has_no_estimate(order: Order) -> None:
     """Unknown is not free."""
     with governor("[services.writer]\nkind = 'openai'\nbase_url = 'http://x.example'\nunpriced = 'allow'\n") as gov:
         assert estimate(gov, order).usd is None
+
+
+def test_a_server_finds_the_pipeline_by_its_place(writer: Governor) -> None:
+    """`[runner] pipelines` may name a function that makes the pipeline of a governor."""
+    found = pipeline_at("jobsmith.serving:apply", writer)
+
+    assert (found.name, found.view().layers) == ("apply", LAYERS)
+    assert "posting" in str(found.view().input_schema)

@@ -76,7 +76,7 @@ def command(  # noqa: PLR0913, PLR0917 - one for each option, by name
     config_path: Path | None,
     as_json: bool,  # noqa: FBT001 - as above
 ) -> int:
-    """Prepare an application: tailored CV, letter and dossier as PDF, each sentence from the master CV.
+    """Prepare a job application, every sentence from your CV: tailored CV, letter and dossier as PDF.
 
     POSTING is a file, a URL, - for standard input, or the text itself. What was interrupted goes on where it was
     when the same command is given again; finished layers are not paid twice. Exits with 3 if it failed, and with 5
