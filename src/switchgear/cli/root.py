@@ -34,7 +34,7 @@ COMMANDS: Final = {
     "prices": ("switchgear.cli.prices", "Show what models cost, and which have no price."),
     "ledger": ("switchgear.cli.ledger", "Check, export, back up and prune the ledger."),
     "backtest": ("switchgear.cli.backtest", "Replay recorded calls through other limits, breakers and budgets."),
-    "drill": ("switchgear.cli.drill", "Prove it on this machine: faults on demand, figures against thresholds."),
+    "drill": ("switchgear.cli.drill", "Prove it on this machine: faults on demand, and figures against thresholds."),
     "db": ("switchgear.cli.db", "Show and upgrade the schema of the ledger."),
     "local": ("switchgear.cli.local", "Manage the model that runs on this machine."),
     "version": ("switchgear.cli.version", "Print the version."),
