@@ -7,7 +7,7 @@ STAMP := .venv/.switchgear-setup
 PEERS := .venv/peers
 export PYTHON
 
-.PHONY: help setup demo test lint bench docs audit wheel lock clean
+.PHONY: help setup demo test lint bench docs drill soak audit wheel lock clean
 
 help: ## list these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -49,6 +49,12 @@ audit: setup ## the bill of materials (build/sbom.cdx.json), and what is known a
 
 wheel: setup ## build the wheel (dist/), the same bytes from the same commit, and try it in an empty environment
 	@scripts/wheel.sh
+
+drill: setup ## make failures happen and measure what comes of them, on this machine
+	@$(BIN)/switchgear drill
+
+soak: setup ## ten minutes of traffic: memory, files, ledger and latency must stay flat
+	$(BIN)/python benchmarks/soak.py --minutes 10
 
 lock: setup ## pin today's newest compatible releases in constraints.txt
 	$(BIN)/uv pip compile pyproject.toml --all-extras --group audit --group dev --universal --python-version 3.11 \
