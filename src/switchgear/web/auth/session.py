@@ -22,7 +22,7 @@ _LONGEST: Final = 512
 
 def session_key(users_file: bytes) -> bytes:
     """Return the key that goes with these bytes: the salts and digests in them are the secret."""
-    return hmac.digest(users_file, _PURPOSE, "sha256")
+    return hmac.digest(_PURPOSE, users_file, "sha256")  # as HKDF extracts: RFC 5869, section 2.2
 
 
 def make_session(name: str, until: int, key: bytes) -> str:
