@@ -88,7 +88,11 @@ def dossier_document(
 def _sections(cv: MasterCv, points: dict[str, tuple[str, ...]]) -> Iterable[CvSection]:
     for kind, title in _TITLES.items():
         parts = tuple(
-            CvPart(heading=entry.heading, dates=entry.dates, points=points.get(entry.id, ())[:40])
+            CvPart(
+                heading="" if entry.heading == title else entry.heading,
+                dates=entry.dates,
+                points=points.get(entry.id, ())[:40],
+            )
             for entry in cv.of_kind(kind)
         )
         if parts:

@@ -114,3 +114,13 @@ def test_a_document_has_bounds() -> None:
 def test_the_same_document_is_the_same_file() -> None:
     """Nothing but the document and the time goes into it."""
     assert typeset(CV, paper="a4", at=AT) == typeset(CV, paper="a4", at=AT)
+
+
+def test_points_of_a_section_without_a_heading_of_their_own_have_none(text_of: Callable[[bytes], str]) -> None:
+    """The section's title stands once, and the points follow it."""
+    bare = CvSection(title="Education", parts=(CvPart(heading="", dates="", points=("MSc, 2016",)),))
+
+    found = text_of(typeset(CV.model_copy(update={"sections": (bare,)}), paper="a4", at=AT))
+
+    assert found.count("Education") == 1
+    assert found.index("Education") < found.index("MSc, 2016")
