@@ -90,11 +90,6 @@ class Evidence:
         match = _QUOTING.fullmatch(normal(sentence))
         return None if match is None else self._quotes.get(match[1])
 
-    @property
-    def skill_keys(self) -> frozenset[str]:
-        """Keys of all words in the CV's skills."""
-        return frozenset(token.key for tokens in self.skills.values() for token in tokens)
-
 
 def _own(cv: MasterCv) -> Iterable[Source]:
     for statement in cv.summary:

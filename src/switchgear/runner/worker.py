@@ -113,7 +113,6 @@ class Worker:
             self._ended.clear()
         for session in tuple(self._sessions.values()):
             session.stop("lost", "its worker has ended")
-        self._claiming = False
         self._thread_end()
         self._engine.close()
         for run in self._queue.claimed():
@@ -126,7 +125,7 @@ class Worker:
         session = self._take(workflow, run, ThreadSession)
         try:
             result = session.play()
-        except BaseException as error:  # noqa: BLE001 - somebody else's code; on record, and raised again
+        except BaseException as error:  # noqa: BLE001 - somebody else's code; put on record by _leave
             self._leave(session, ending_of(session, error))
         else:
             self._leave(session, ending_of(session, None, result))
@@ -137,7 +136,7 @@ class Worker:
         session = await asyncio.to_thread(self._take, workflow, run, TaskSession)
         try:
             result = await session.play()
-        except BaseException as error:  # noqa: BLE001 - somebody else's code; on record, and raised again
+        except BaseException as error:  # noqa: BLE001 - somebody else's code; put on record by _leave
             ending = ending_of(session, error)
         else:
             ending = ending_of(session, None, result)
